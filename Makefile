@@ -1,0 +1,38 @@
+# Every target that needs Python packages makes .venv itself, once for each state of pyproject.toml.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: .venv/demo.installed ## train on handwritten digits
+	$(BIN)/fusegrad train digits
+
+test: .venv/dev.installed ## run the tests
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile
+
+check: .venv/dev.installed ## check format, lint and types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy --strict src
+
+bench: .venv/dev.installed ## run the benchmarks
+	$(BIN)/pytest benchmarks -p no:xdist --override-ini=python_files='bench_*.py' --benchmark-only
+
+format: .venv/dev.installed ## format the code and apply safe fixes
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove .venv, builds and caches
+	rm -rf .venv build dist src/*.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/%.installed: pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --editable '.[$*]'
+	touch $@
+
+$(BIN)/pip:
+	$(PYTHON) -m venv .venv

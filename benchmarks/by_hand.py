@@ -1,0 +1,112 @@
+"""A training step written by hand: the least that NumPy can take for what an engine does in its place.
+
+The network is the ReLU perceptron of `WIDTHS` under softmax cross-entropy and Adam.  Every buffer is made beforehand and
+every call writes with `out=`; batches are copied in, as an engine must, since a caller may reuse its arrays.  The file
+shares no code with the library that it is compared with.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+WIDTHS = (64, 64, 64, 10)
+BATCH = 32
+
+
+class Perceptron:
+    """Parameters, gradients and moments in flat arrays, with views of them by layer; buffers for every intermediate."""
+
+    def __init__(self, weights, biases, batch=BATCH, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        self.lr, self.betas, self.eps, self.count = lr, betas, eps, 0
+        arrays = [np.asarray(array, np.float32) for pair in zip(weights, biases, strict=True) for array in pair]
+        size = sum(array.size for array in arrays)
+        self.value, self.grad, self.m, self.v, self.scratch = (np.zeros(size, np.float32) for _ in range(5))
+        ends = np.cumsum([array.size for array in arrays])
+        places = [(slice(end - array.size, end), array.shape) for end, array in zip(ends, arrays, strict=True)]
+        values, grads = ([flat[place].reshape(shape) for place, shape in places] for flat in (self.value, self.grad))
+        for value, array in zip(values, arrays, strict=True):
+            value[...] = array
+        self.weights, self.biases, self.dweights, self.dbiases = values[::2], values[1::2], grads[::2], grads[1::2]
+        widths = [weight.shape[1] for weight in self.weights] + [self.weights[-1].shape[0]]
+        self.x, self.labels = np.empty((batch, widths[0]), np.float32), np.empty(batch, np.int64)
+        self.h = [np.empty((batch, width), np.float32) for width in widths[1:]]
+        self.y = [np.empty((batch, width), np.float32) for width in widths[1:-1]]  # after the ReLU
+        self.dh = [np.empty((batch, width), np.float32) for width in widths[1:]]
+        self.active = [np.empty((batch, width), bool) for width in widths[1:-1]]
+        self.probability = np.empty((batch, widths[-1]), np.float32)
+        self.peak, self.sums = (np.empty((batch, 1), np.float32) for _ in range(2))
+        self.rows = np.arange(batch)
+
+    def step(self, x, labels):
+        """The loss before the update."""
+        self.x[...], self.labels[...] = x, labels
+        loss = self.forward()
+        self.backward()
+        self.update()
+        return loss
+
+    def forward(self):
+        x = self.x
+        for weight, bias, h, y in zip(self.weights[:-1], self.biases[:-1], self.h[:-1], self.y, strict=True):
+            np.matmul(x, weight.T, out=h)
+            np.add(h, bias, out=h)
+            np.maximum(h, 0, out=y)
+            x = y
+        logits = self.h[-1]
+        np.matmul(x, self.weights[-1].T, out=logits)
+        np.add(logits, self.biases[-1], out=logits)
+        np.max(logits, axis=1, keepdims=True, out=self.peak)
+        np.subtract(logits, self.peak, out=self.probability)
+        np.exp(self.probability, out=self.probability)
+        np.sum(self.probability, axis=1, keepdims=True, out=self.sums)
+        np.divide(self.probability, self.sums, out=self.probability)
+        np.log(self.sums, out=self.sums)
+        np.add(self.sums, self.peak, out=self.sums)
+        return np.mean(self.sums[:, 0] - logits[self.rows, self.labels])
+
+    def backward(self):
+        gradient = self.dh[-1]
+        gradient[...] = self.probability
+        gradient[self.rows, self.labels] -= 1
+        np.multiply(gradient, np.float32(1 / len(self.rows)), out=gradient)
+        for i in reversed(range(len(self.weights))):
+            x = self.y[i - 1] if i else self.x
+            np.matmul(self.dh[i].T, x, out=self.dweights[i])
+            np.sum(self.dh[i], axis=0, out=self.dbiases[i])
+            if i:
+                np.matmul(self.dh[i], self.weights[i], out=self.dh[i - 1])
+                np.greater(self.y[i - 1], 0, out=self.active[i - 1])
+                np.multiply(self.dh[i - 1], self.active[i - 1], out=self.dh[i - 1])
+
+    def update(self):
+        beta1, beta2 = self.betas
+        self.count += 1
+        m, v, scratch = self.m, self.v, self.scratch
+        np.multiply(m, beta1, out=m)
+        np.multiply(self.grad, 1 - beta1, out=scratch)
+        np.add(m, scratch, out=m)
+        np.multiply(v, beta2, out=v)
+        np.multiply(self.grad, self.grad, out=scratch)
+        np.multiply(scratch, 1 - beta2, out=scratch)
+        np.add(v, scratch, out=v)
+        np.divide(v, 1 - beta2**self.count, out=scratch)
+        np.sqrt(scratch, out=scratch)
+        np.add(scratch, self.eps, out=scratch)
+        np.divide(m, scratch, out=scratch)
+        np.multiply(scratch, self.lr / (1 - beta1**self.count), out=scratch)
+        np.subtract(self.value, scratch, out=self.value)
+
+
+def initial(widths=WIDTHS, seed=0):
+    """Weights after He and biases of zero."""
+    generator = np.random.default_rng(seed)
+    weights = [generator.normal(0, np.sqrt(2 / a), (b, a)).astype(np.float32) for a, b in pairwise(widths)]
+    return weights, [np.zeros(b, np.float32) for b in widths[1:]]
+
+
+def batch_of(widths=WIDTHS, batch=BATCH, seed=1):
+    """One random batch: inputs and labels."""
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(batch, widths[0])).astype(np.float32), generator.integers(0, widths[-1], batch)

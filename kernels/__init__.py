@@ -1,0 +1,1 @@
+"""CUDA sources; a package so that an installed fusegrad finds them."""

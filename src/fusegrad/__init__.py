@@ -1,0 +1,55 @@
+"""fusegrad: neural networks planned once and run fused, on NVIDIA GPUs through CuPy, elsewhere through NumPy."""
+
+from fusegrad import initializers, layers, losses, ops, optimizers, random, schedules
+from fusegrad.backend import doctor, select, using
+from fusegrad.graph import (
+    Arrays,
+    GradientError,
+    GraphError,
+    Input,
+    Layer,
+    Model,
+    Module,
+    Param,
+    ParamArena,
+    Program,
+    Scalar,
+    Spec,
+    Value,
+    check_gradients,
+    mean,
+    stop_gradient,
+    sum,
+)
+from fusegrad.layers import Sequential
+
+__all__ = [
+    "Arrays",
+    "GradientError",
+    "GraphError",
+    "Input",
+    "Layer",
+    "Model",
+    "Module",
+    "Param",
+    "ParamArena",
+    "Program",
+    "Scalar",
+    "Sequential",
+    "Spec",
+    "Value",
+    "check_gradients",
+    "doctor",
+    "initializers",
+    "layers",
+    "losses",
+    "mean",
+    "ops",
+    "optimizers",
+    "random",
+    "schedules",
+    "select",
+    "stop_gradient",
+    "sum",
+    "using",
+]

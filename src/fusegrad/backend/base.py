@@ -1,0 +1,67 @@
+"""What the floors above ask of a backend: arrays in its memory, copies to and from the host, the order of its work."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Shape = int | tuple[int, ...]
+
+
+class Backend(ABC):
+    """Where arrays live and operations run.
+
+    `xp` is the array module, NumPy or CuPy.  `alignment` is the number of bytes at whose multiples `empty` and `zeros`
+    start, and at which a planner should place arrays inside them.
+    """
+
+    name: str
+    alignment: int
+    xp: Any
+
+    @abstractmethod
+    def empty(self, shape: Shape, dtype: DTypeLike) -> Any:
+        """A new array of unspecified values, in C order."""
+
+    @abstractmethod
+    def zeros(self, shape: Shape, dtype: DTypeLike) -> Any:
+        """A new array of zeros, in C order."""
+
+    @abstractmethod
+    def asarray(self, array: Any, dtype: DTypeLike | None = None) -> Any:
+        """`array`, from host or device, as an array of this backend; itself where it is one of that dtype already."""
+
+    @abstractmethod
+    def to_numpy(self, array: Any) -> NDArray[Any]:
+        """A fresh copy on the host, made after all work on `array` queued so far."""
+
+    @abstractmethod
+    def copy_in(self, destination: Any, source: Any) -> None:
+        """Copy `source`, from host or device, over a C-contiguous array of this backend, converting the dtype.
+
+        Raises ValueError unless the shapes are equal, and TypeError where the conversion would change the kind of
+        number.
+        """
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Wait until all work queued so far is done."""
+
+    @abstractmethod
+    def using_stream(self) -> AbstractContextManager[None]:
+        """Queue the work of the body in this backend's order: after the caller's work so far, before what follows."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+def check_copy(destination: Any, source: Any) -> None:
+    """Raise unless `source` can be copied over `destination`."""
+    if destination.shape != source.shape:
+        raise ValueError(f"copy_in expects an array of shape {destination.shape}, got {source.shape}")
+    if source.dtype != destination.dtype and not np.can_cast(source.dtype, destination.dtype, "same_kind"):
+        raise TypeError(f"copy_in expects an array that converts to {destination.dtype}, got {source.dtype}")

@@ -1,0 +1,57 @@
+"""The backend of machines without a GPU: NumPy arrays, work that is done when a call returns."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fusegrad.backend.base import Backend, Shape, check_copy
+from fusegrad.backend.cuda import cupy_module, is_on_device
+
+
+class CpuBackend(Backend):
+    """NumPy, with memory that starts at cache lines."""
+
+    name = "cpu"
+    alignment = 64
+    xp = np
+
+    def empty(self, shape: Shape, dtype: DTypeLike) -> NDArray[Any]:
+        return self._align(np.empty, shape, dtype)
+
+    def zeros(self, shape: Shape, dtype: DTypeLike) -> NDArray[Any]:
+        return self._align(np.zeros, shape, dtype)
+
+    def _align(self, allocate: Any, shape: Shape, dtype: DTypeLike) -> NDArray[Any]:
+        shape = (shape,) if isinstance(shape, int) else shape
+        nbytes = prod(shape) * np.dtype(dtype).itemsize
+        memory = allocate(nbytes + self.alignment, np.uint8)  # NumPy itself promises 16 bytes
+        start = -memory.ctypes.data % self.alignment
+        aligned: NDArray[Any] = memory[start : start + nbytes].view(dtype).reshape(shape)
+        return aligned
+
+    def asarray(self, array: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        return np.asarray(to_host(array), dtype)
+
+    def to_numpy(self, array: Any) -> NDArray[Any]:
+        return np.array(array, order="C")
+
+    def copy_in(self, destination: Any, source: Any) -> None:
+        source = to_host(source)
+        check_copy(destination, source)
+        destination[...] = source
+
+    def synchronize(self) -> None:
+        pass
+
+    def using_stream(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def to_host(array: Any) -> Any:
+    """The array itself, or a copy on the host of one that lies on a device."""
+    return cupy_module().asarray(array).get() if is_on_device(array) else array

@@ -1,0 +1,32 @@
+"""The `fusegrad` command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fusegrad.cli.doctor import doctor
+from fusegrad.cli.train import train
+from fusegrad.errors import MissingExtra
+
+app = typer.Typer(
+    help="Train neural networks on NVIDIA GPUs, or with NumPy where there is none.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(train)
+app.command()(doctor)
+
+
+def main() -> None:
+    """Run the command line; what the user can mend ends with one line and exit status 1."""
+    try:
+        app()
+    except (MissingExtra, ValueError, RuntimeError, OSError) as error:
+        print(f"fusegrad: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,32 @@
+"""What every floor needs to fail helpfully: hints for misspelt names, and imports that say what to install."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+
+
+def perhaps(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest of the known names, or all of them where none is near."""
+    names = list(known)
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f'; perhaps you meant "{near[0]}"?'
+    return f"; known: {', '.join(sorted(names))}" if names else ""
+
+
+class MissingExtra(ImportError):
+    """A feature needs a package that one of the extras of fusegrad installs."""
+
+
+def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import `module`, or raise MissingExtra: `<purpose> needs <package>: pip install "fusegrad[<extra>]"`."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        if error.name != package:  # the package is there: what fails inside it is another story
+            raise
+        raise MissingExtra(f'{purpose} needs {package}: pip install "fusegrad[{extra}]"', name=package) from None

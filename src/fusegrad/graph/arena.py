@@ -1,0 +1,170 @@
+"""Where parameters live: one flat array of values, one of gradients, whatever the depth of the network."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusegrad import backend as backends
+from fusegrad.backend import Backend
+from fusegrad.graph.block import Block
+from fusegrad.graph.cache import LeastRecentlyUsed
+from fusegrad.graph.layer import Module, join
+from fusegrad.graph.optimization import Optimizer, OptimizerState, SavedState
+from fusegrad.graph.param import Param
+from fusegrad.graph.spec import Buffer, GraphError, require
+from fusegrad.graph.state import read_params, write_params
+
+Models = Module | Sequence[Module] | Mapping[str, Module]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A stretch of the flat arrays in which all parameters are treated alike."""
+
+    start: int
+    stop: int
+    decay: bool
+
+
+class ParamArena:
+    """All parameters of a model in one flat array, their gradients in another; state that is not learnt in a third.
+
+    Args:
+        models: a module, a list of modules, or a dict of named ones.
+        seed: starts every parameter from its initializer, by name, so that a new head leaves other layers as they were.
+        dtype: of the parameters; "float64" for graphs whose inputs are float64.
+        backend: "cpu", "cuda" or "auto"; default: the one that `fg.using` or `fg.select` chose.  It is captured here.
+
+    Parameters with weight decay come first.  `step` counts training passes and, with `seed`, drives random layers.
+    Raises GraphError where a layer's widths are still unknown.  One arena serves one thread at a time.
+    """
+
+    def __init__(self, models: Models, seed: int = 0, dtype: str = "float32", backend: str | None = None) -> None:
+        named = list(named_params(models))
+        learnt = sorted((pair for pair in named if pair[1].trainable), key=lambda pair: not pair[1].decay)
+        state = [pair for pair in named if not pair[1].trainable]
+        self.backend: Backend = backends.current() if backend is None else backends.resolve(backend)
+        self.params = dict(learnt + state)
+        self.places = place([param for _, param in learnt]) | place([param for _, param in state])
+        self.dtype, self.block = np.dtype(dtype).name, Block(self.backend)
+        self.value, self.grad = (self.backend.zeros((extent(self.places, learnt),), dtype) for _ in range(2))
+        self.state = self.backend.zeros((extent(self.places, state),), dtype)
+        self.seed, self.step = (self.backend.zeros((), "uint64") for _ in range(2))
+        self.seed_buffer, self.step_buffer = Buffer(), Buffer()
+        self.version = 0
+        self.optimizer_states: dict[Optimizer, OptimizerState] = {}
+        self.inherited: dict[Optimizer, SavedState] = {}
+        self.evaluations: LeastRecentlyUsed[Any] = LeastRecentlyUsed()
+        self.initialize(seed)
+
+    def initialize(self, seed: int) -> None:
+        """Give every parameter its first values anew, and start counting steps from 0."""
+        self.seed[...], self.step[...] = seed, 0
+        for name, param in self.params.items():
+            param.name, param.arena = name, self
+            generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+            self.write(param, np.asarray(param.init(generator, param.shape), self.dtype))
+
+    def view(self, param: Param) -> Any:
+        return self._view(param, self.value if param.trainable else self.state)
+
+    def grad_view(self, param: Param) -> Any:
+        require(param.trainable, param.name, "to be asked for its gradient only if it is trainable", "state")
+        return self._view(param, self.grad)
+
+    def _view(self, param: Param, flat: Any) -> Any:
+        start, stop = self.places[param]
+        return flat[start:stop].reshape(param.shape)
+
+    def write(self, param: Param, array: Any) -> None:
+        """Copy `array` over the parameter; GraphError unless the shapes are equal."""
+        require(np.shape(array) == param.shape, param.name, f"an array of shape {param.shape}", np.shape(array))
+        self.view(param)[...] = self.backend.asarray(array, self.dtype)
+        self.changed()
+
+    def changed(self) -> None:
+        """Say that values were written from outside, so that whatever was derived from them is made anew."""
+        self.version += 1
+
+    def ranges(self, params: Sequence[Param], by_decay: bool) -> list[Range]:
+        """The fewest stretches of the flat arrays that hold `params`; split at the change of decay if asked."""
+        found: list[Range] = []
+        for param in sorted(params, key=lambda p: self.places[p]):
+            start, stop = self.places[param]
+            decay = param.decay and by_decay
+            if found and found[-1].stop == start and found[-1].decay == decay:
+                found[-1] = Range(found[-1].start, stop, decay)
+            else:
+                found.append(Range(start, stop, decay))
+        return found
+
+    def optimizer_state(self, optimizer: Optimizer, params: Sequence[Param]) -> OptimizerState:
+        """The state of `optimizer` here, shared by all programs that use it; GraphError if they train other things."""
+        if optimizer not in self.optimizer_states:
+            self.optimizer_states[optimizer] = OptimizerState(optimizer, self, params)
+            if optimizer in self.inherited:
+                self.optimizer_states[optimizer].restore(self.inherited.pop(optimizer), strict=False)
+        state = self.optimizer_states[optimizer]
+        if set(state.params) != set(params):
+            raise GraphError(f"{optimizer} trains other parameters of this arena already; make a second optimizer")
+        return state
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Fresh host copies of every parameter by name, with state that is not learnt."""
+        return read_params(self.params)
+
+    def load_state_dict(self, arrays: Mapping[str, Any], strict: bool = True) -> None:
+        """Copy arrays over parameters by name; see `write_params`."""
+        write_params(self.params, arrays, strict)
+
+    def adopt(self, old: ParamArena) -> list[str]:
+        """Carry over values and optimizer state by name from the arena of an earlier graph, and its seed and step.
+
+        A parameter is carried over where name and shape are equal; a new head keeps its own first values.  Returns the
+        names that found no partner.
+        """
+        before = {name: old.backend.to_numpy(old.view(param)) for name, param in old.params.items()}
+        arrays = {name: before[name] for name, param in self.params.items() if fits(param, old.params.get(name))}
+        self.load_state_dict(arrays, strict=False)
+        self.inherited = {optimizer: state.saved() for optimizer, state in old.optimizer_states.items()}
+        for optimizer in self.optimizer_states.keys() & self.inherited.keys():
+            self.optimizer_states[optimizer].restore(self.inherited.pop(optimizer), strict=False)
+        self.seed[...], self.step[...] = int(old.seed), int(old.step)
+        return [name for name in self.params if name not in arrays]
+
+
+def named_params(models: Models) -> Iterator[tuple[str, Param]]:
+    """Name and parameter over one or several models; a parameter that two share counts once."""
+    if isinstance(models, Module):
+        yield from models.named_params()
+        return
+    pairs = models.items() if isinstance(models, Mapping) else ((str(i), model) for i, model in enumerate(models))
+    seen: set[Param] = set()
+    for prefix, model in pairs:
+        for name, param in model.named_params():
+            if param not in seen:
+                seen.add(param)
+                yield join(prefix, name), param
+
+
+def place(params: Sequence[Param]) -> dict[Param, tuple[int, int]]:
+    """Start and stop of each parameter in a flat array that holds them in this order."""
+    places, stop = {}, 0
+    for param in params:
+        start, stop = stop, stop + int(np.prod(param.shape, dtype=int))
+        places[param] = start, stop
+    return places
+
+
+def extent(places: Mapping[Param, tuple[int, int]], pairs: Sequence[tuple[str, Param]]) -> int:
+    return max((places[param][1] for _, param in pairs), default=0)
+
+
+def fits(param: Param, old: Param | None) -> bool:
+    return old is not None and old.shape == param.shape and old.trainable == param.trainable

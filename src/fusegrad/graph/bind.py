@@ -1,0 +1,85 @@
+"""The last phase: calls become functions of no arguments, with every array in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fusegrad.backend import Backend
+from fusegrad.graph.arena import ParamArena
+from fusegrad.graph.plan import Plan
+from fusegrad.graph.schedule import Call, Schedule
+from fusegrad.graph.spec import Buffer, Constant, GraphError, Spec, require
+from fusegrad.graph.value import Node, Value
+
+Pass = list[Callable[[], None]]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The passes with every pointer fixed, and the arrays behind the buffers."""
+
+    feeds: Sequence[Callable[[Any], None]]
+    forward: Pass
+    backward: Pass
+    adding: Pass
+    arrays: Mapping[Buffer, Any]
+
+
+def bind(
+    schedule: Schedule, plan: Plan, inputs: Sequence[Value], nodes: Sequence[Node], arena: ParamArena, memory: Any
+) -> Bound:
+    """Lay arrays over `memory` as planned, add those of the arena, and bind all calls to them."""
+    arrays = {buffer: view(memory, offset, buffer.spec) for buffer, offset in plan.offsets.items() if buffer.spec}
+    arrays |= {arena.seed_buffer: arena.seed, arena.step_buffer: arena.step}
+    for param in dict.fromkeys(param for node in nodes for param in node.layer.layer_params().values()):
+        arrays[param.data] = arena.view(param)
+        if param.trainable:
+            arrays[param.gradient] = arena.grad_view(param)
+
+    used = (buffer for call in [*schedule.forward, *schedule.backward] for buffer in call.buffers())
+    arrays |= {buffer: arena.backend.asarray(buffer.array) for buffer in used if isinstance(buffer, Constant)}
+
+    def bound(calls: Sequence[Call]) -> Pass:
+        return [partial(call.function, *(resolve(item, arrays) for item in call.arguments)) for call in calls]
+
+    feeds = [partial(feed, arena.backend, i, value, arrays[value.data]) for i, value in enumerate(inputs)]
+    return Bound(feeds, bound(schedule.forward), bound(schedule.backward), bound(schedule.adding), arrays)
+
+
+def view(memory: Any, offset: int, spec: Spec) -> Any:
+    return memory[offset : offset + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+
+
+def resolve(argument: Any, arrays: Mapping[Buffer, Any]) -> Any:
+    if isinstance(argument, tuple):
+        return tuple(resolve(item, arrays) for item in argument)
+    return arrays[argument] if isinstance(argument, Buffer) else argument
+
+
+def feed(backend: Backend, position: int, value: Value, destination: Any, array: Any) -> None:
+    """Copy one array of a batch into its place, after checking that it fits."""
+    source = array if hasattr(array, "dtype") else np.asarray(array)
+    if source.shape != value.spec.shape or source.dtype != value.spec.dtype:
+        check_fit(position, value, source)
+    if value.limit is not None and source.size:
+        check_indices(position, value, source)
+    backend.copy_in(destination, source)
+
+
+def check_fit(position: int, value: Value, source: Any) -> None:
+    owner = value.name or f"input {position}"
+    require(source.shape == value.spec.shape, owner, f"shape {value.spec.shape}", source.shape)
+    fits = np.can_cast(source.dtype, value.spec.dtype, casting="same_kind")
+    require(fits, owner, f"dtype {value.spec.dtype}", source.dtype)
+
+
+def check_indices(position: int, value: Value, source: Any) -> None:
+    low, high = int(source.min()), int(source.max())
+    if low < 0 or high >= (value.limit or 0):
+        wrong = low if low < 0 else high
+        raise GraphError(f"{value.name or f'input {position}'} expects integers in 0 .. {value.limit}-1, got {wrong}")

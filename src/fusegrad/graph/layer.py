@@ -1,0 +1,137 @@
+"""Modules, which are trees of named parameters, and layers, which are the kinds of node."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from fusegrad.errors import perhaps
+from fusegrad.graph.param import Param
+from fusegrad.graph.spec import Arrays, Buffer, Constant, GraphError
+from fusegrad.graph.value import Argument, Node, Value
+
+
+class Module:
+    """A tree of layers and parameters, found by walking attributes, lists and dicts: `blocks.0.project.weight`."""
+
+    __call__: Callable[..., Any]
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Every module of the tree once, itself first, under the first path that leads to it."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            path, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            children = [(join(path, name), item) for name, item in module.members() if isinstance(item, Module)]
+            stack += reversed(children)
+
+    def named_params(self, prefix: str = "") -> Iterator[tuple[str, Param]]:
+        """Every parameter once; a shared one under the first path that leads to it."""
+        seen: set[Param] = set()
+        for path, module in self.named_modules(prefix):
+            for name, item in module.members():
+                if isinstance(item, Param) and item not in seen:
+                    seen.add(item)
+                    yield join(path, name), item
+
+    def params(self) -> list[Param]:
+        return [param for _, param in self.named_params()]
+
+    def members(self) -> Iterator[tuple[str, object]]:
+        """Attributes, with the items of lists, tuples and dicts under dotted names."""
+        for name, child in vars(self).items():
+            if isinstance(child, dict):
+                yield from ((f"{name}.{key}", item) for key, item in child.items())
+            elif isinstance(child, list | tuple):
+                yield from ((f"{name}.{index}", item) for index, item in enumerate(child))
+            else:
+                yield name, child
+
+    def __repr__(self) -> str:
+        return type(self).__name__
+
+
+class Layer(Module):
+    """A kind of node: shape inference, a forward pass and a backward pass.
+
+    `plan(specs) -> Arrays` names inputs by its parameters and outputs and saved arrays by its answer.
+    `forward` receives arrays **by parameter name**: inputs, outputs, saved arrays, and parameters by the name of their
+    attribute.  `backward` may also name `d<name>`, the gradient of any input, output or parameter; it reads those of
+    outputs and writes the others, of which those that nobody needs are None.  What backward names is what is kept:
+    `Tanh.backward(self, y, dy, dx)` keeps y and frees x.  `predict`, where defined, is the forward pass of programs
+    without backward.  `backward = None` stops gradients.
+
+    Passes write into what they are given, overwrite it, and allocate nothing.  A gradient that must be added to instead
+    is written aside and added by the engine, unless backward can add by itself and says so by naming `add_d<name>`
+    (`add_dx`), which is then True or False.  Further names: `seed`, `step` (0-d arrays) and `node` (an int), the
+    coordinates of a random draw.
+    """
+
+    plan: Callable[..., Arrays]
+    forward: Callable[..., None]
+    backward: Callable[..., None] | None
+
+    def __call__(self, *inputs: Value, **named: Value) -> Any:
+        """Trace one call: a Value, or a tuple of Values where the layer has several outputs."""
+        arguments = self.bind_inputs(inputs, named)
+        arrays = self.plan(*spec_of(list(arguments.args)), **spec_of(arguments.kwargs))
+        node = Node(self, dict(arguments.arguments))
+        node.outputs = {name: Value(spec, node) for name, spec in arrays.outputs.items()}
+        node.extra = {name: Buffer(spec) for name, spec in arrays.saved.items()}
+        node.extra |= {n: None if array is None else Constant(None, array) for n, array in arrays.constants.items()}
+        for name, limit in arrays.indices.items():
+            value = cast(Value, node.inputs[name])
+            value.limit = min(limit, value.limit or limit)
+        outputs = tuple(node.outputs.values())
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def bind_inputs(self, inputs: tuple[Value, ...], named: dict[str, Value]) -> inspect.BoundArguments:
+        """Inputs under the names that `plan` gives them; GraphError for a wrong name, number or kind."""
+        signature = inspect.signature(self.plan)
+        for name in named:
+            if name not in signature.parameters:
+                raise GraphError(f"{self} has no input {name!r}{perhaps(name, signature.parameters)}")
+        for value in (*inputs, *named.values()):
+            if value is not None and not isinstance(value, Value):
+                raise GraphError(f"{self} expects Values (see fg.Input), got {type(value).__name__}")
+        try:
+            arguments = signature.bind(*inputs, **named)
+        except TypeError as error:
+            expected = ", ".join(map(str, signature.parameters.values()))
+            raise GraphError(f"{self} expects inputs ({expected}), got {len(inputs) + len(named)}: {error}") from None
+        arguments.apply_defaults()
+        return arguments
+
+    def layer_params(self) -> dict[str, Param]:
+        return {name: item for name, item in self.members() if isinstance(item, Param)}
+
+    def absent(self) -> list[str]:
+        """Attributes that are None, such as the bias of a Linear without: passes that name them receive None."""
+        return [name for name, item in self.members() if item is None]
+
+
+def spec_of(values: Any) -> Any:
+    """Values replaced by their Specs, in lists, tuples and dicts too."""
+    if isinstance(values, Value):
+        return values.spec
+    if isinstance(values, list | tuple):
+        return type(values)(spec_of(value) for value in values)
+    if isinstance(values, dict):
+        return {name: spec_of(value) for name, value in values.items()}
+    return values
+
+
+def join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def buffers_of(argument: Argument, kind: str) -> Any:
+    """The data or gradient buffers behind an argument of a node, in the same structure."""
+    if isinstance(argument, tuple):
+        return tuple(getattr(value, kind) for value in argument)
+    return None if argument is None else getattr(argument, kind)

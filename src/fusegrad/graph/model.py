@@ -1,0 +1,83 @@
+"""Models: compositions of layers that can also be called on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusegrad.errors import perhaps
+from fusegrad.graph.arena import ParamArena
+from fusegrad.graph.evaluation import Evaluation, spec_of_array
+from fusegrad.graph.layer import Layer, Module
+from fusegrad.graph.spec import GraphError, Spec
+from fusegrad.graph.state import read_params, write_params
+from fusegrad.graph.value import Value, check_extents
+
+
+def Input(shape: Sequence[int], dtype: str = "float32", name: str = "") -> Value:
+    """A place for an array that every batch brings, with its whole shape: `fg.Input((64, 784))`."""
+    return Value(Spec(check_extents(shape), dtype), name=name)
+
+
+class Model(Module):
+    """A composition of layers: define `call(self, *values)` and return a Value, a tuple or a dict of them.
+
+    Called on Values, a model adds its nodes to their graph.  Called on arrays, it evaluates them with the parameters as
+    they are (layers run their `predict` pass) and returns fresh arrays; the program behind that is kept for each shape.
+    """
+
+    call: Callable[..., Any]
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if all(isinstance(item, Value) for item in (*inputs, *named.values())):
+            return self.call(*inputs, **named)
+        arrays = [*inputs, *named.values()]
+        return self.evaluation(arrays, tuple(named), names=()).run(arrays)
+
+    def activations(self, *inputs: Any, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """The outputs of the layers that `names` lists by path (default: all) for one batch of arrays.
+
+        A layer that is called several times gives its last output; GraphError for an unknown name.
+        """
+        paths = [path for path, module in self.named_modules() if isinstance(module, Layer)]
+        for name in names or ():
+            if name not in paths:
+                raise GraphError(f"{self} has no layer {name!r}{perhaps(name, paths)}")
+        return self.evaluation(inputs, (), tuple(paths if names is None else names)).activations(inputs)
+
+    def evaluation(self, arrays: Sequence[Any], keywords: tuple[str, ...], names: tuple[str, ...]) -> Evaluation:
+        """The program that evaluates arrays of these shapes, kept for the next time."""
+        arena = self.arena
+        specs = [spec_of_array(array, arena.dtype) for array in arrays]
+        key = (self, tuple(specs), keywords, names)
+        evaluation: Evaluation = arena.evaluations.get(key, lambda: Evaluation(self, arena, specs, keywords, names))
+        return evaluation
+
+    @property
+    def arena(self) -> ParamArena:
+        """The arena in which the parameters live; a new one for a model without any."""
+        params = self.params()
+        return params[0].home if params else ParamArena(self)
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Fresh host copies of the model's parameters by name, with state that is not learnt."""
+        return read_params(dict(self.named_params()))
+
+    def load_state_dict(self, arrays: Mapping[str, Any], strict: bool = True) -> None:
+        """Copy arrays over the model's parameters by name; GraphError, and no change, where they do not fit."""
+        write_params(dict(self.named_params()), arrays, strict)
+
+    def summary(self) -> str:
+        """One line per layer: path, layer, parameters and their shapes; then the total."""
+        lines, total = [], 0
+        for path, module in self.named_modules():
+            if isinstance(module, Layer):
+                params = module.layer_params()
+                count = sum(int(np.prod(param.shape)) for param in params.values())
+                shapes = ", ".join(f"{name} {param.shape}" for name, param in params.items())
+                lines.append(f"{path:<32} {module!s:<24} {count:>12,}  {shapes}".rstrip())
+                total += count
+        return "\n".join([*lines, f"{'total':<57} {total:>12,}"])

@@ -1,0 +1,80 @@
+"""A learnable array and the rule by which it gets its first values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusegrad.graph.spec import Buffer, GraphError
+
+if TYPE_CHECKING:
+    from fusegrad.graph.arena import ParamArena
+
+Shape = tuple[int | None, ...]
+Initializer = Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]]
+
+
+class Param:
+    """An array of a layer that lives in a `ParamArena`.
+
+    Args:
+        shape: extents; None stands for one that the layer's first call settles.
+        init: `(generator, shape) -> array`, the values that the arena starts with.
+        decay: whether weight decay applies (not for biases and norm scales).
+        trainable: False for state that is stored but not learnt, such as running statistics.
+
+    `value` and `grad` are views into the arena's flat arrays; assigning to `value` copies.
+    """
+
+    def __init__(self, shape: Shape, init: Initializer, *, decay: bool = True, trainable: bool = True) -> None:
+        self.init, self.decay, self.trainable = init, decay, trainable
+        self.data, self.gradient = Buffer(), Buffer()
+        self.name = "this parameter"
+        self.arena: ParamArena | None = None
+        self._shape = shape
+
+    @property
+    def is_settled(self) -> bool:
+        return None not in self._shape
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if not self.is_settled:
+            raise GraphError(f"{self.name} {self._shape} has no shape yet: call its layer on an Input first")
+        return tuple(extent for extent in self._shape if extent is not None)
+
+    def settle(self, shape: tuple[int, ...]) -> bool:
+        """Fill the open extents from `shape`; False, and no change, where the two contradict each other."""
+        fits = len(shape) == len(self._shape) and all(
+            known in (None, came) for known, came in zip(self._shape, shape, strict=True)
+        )
+        if fits:
+            self._shape = shape
+        return fits
+
+    @property
+    def value(self) -> Any:
+        return self.home.view(self)
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        self.home.write(self, array)
+
+    @property
+    def grad(self) -> Any:
+        return self.home.grad_view(self)
+
+    @property
+    def home(self) -> ParamArena:
+        """The arena in which the parameter lives."""
+        if self.arena is None:
+            raise GraphError(
+                f"{self.name} {self._shape} has no value yet: make fg.ParamArena(model) or a Trainer first"
+            )
+        return self.arena
+
+    def __repr__(self) -> str:
+        return f"Param({self.name}, {self._shape})"

@@ -1,0 +1,176 @@
+"""A graph made runnable: lists of bound calls over one planned block of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fusegrad.graph.arena import ParamArena
+from fusegrad.graph.bind import Bound, bind
+from fusegrad.graph.layer import Module
+from fusegrad.graph.optimization import Optimizer
+from fusegrad.graph.param import Param
+from fusegrad.graph.plan import plan_memory
+from fusegrad.graph.scalar import Ring, Scalar
+from fusegrad.graph.schedule import Demand, make_schedule
+from fusegrad.graph.spec import GraphError, require
+from fusegrad.graph.value import Value, toposort
+
+Trainable = Module | Iterable[Param]
+
+
+class Program:
+    """Scheduled, planned and bound once; from then on a step allocates nothing.
+
+    Args:
+        inputs: graph inputs, in the order in which batches give their arrays.
+        output: a scalar Value, the loss; or any Value or list of Values, for a program that only evaluates.
+        arena: holds the parameters; its backend runs the program.
+        optimizer: makes `step` and `update` available.
+        train: the module or parameters to train; default: with an optimizer, all that the loss reaches, else none.
+            The others are constants here, without gradients, while gradients flow through them.
+        keep: Values whose arrays can be read after a step.
+        gradients_of: Values whose gradients can be read after a step.
+
+    Without optimizer, `train` and `gradients_of` the program evaluates: layers run their `predict` pass.
+    Raises GraphError if a graph input is missing, a pass names an unknown array, or no gradient reaches what it trains.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Value],
+        output: Value | Sequence[Value],
+        arena: ParamArena,
+        optimizer: Optimizer | None = None,
+        *,
+        train: Trainable | None = None,
+        keep: Sequence[Value] = (),
+        gradients_of: Sequence[Value] = (),
+    ) -> None:
+        self.inputs, self.arena = list(inputs), arena
+        self.outputs = [output] if isinstance(output, Value) else list(output)
+        self.keep, self.gradients_of = [*self.outputs, *keep], list(gradients_of)
+        self.nodes = toposort(self.keep)
+        self.check_graph()
+        demand = self.demand(train, with_optimizer=optimizer is not None)
+        self.trains = bool(demand)
+        self.schedule = make_schedule(self.nodes, self.outputs[0], arena, demand)
+        kept = [*(value.data for value in self.keep), *(value.grad for value in gradients_of)]
+        calls = self.schedule.forward + self.schedule.adding  # which names every buffer that `backward` names
+        self.plan = plan_memory(calls, [value.data for value in inputs], kept, arena.backend.alignment)
+        self.optimizer_state = arena.optimizer_state(optimizer, self.schedule.trained) if optimizer else None
+        self.updates = self.optimizer_state.bind() if self.optimizer_state else []
+        scalar = len(self.outputs) == 1 and self.outputs[0].shape == ()
+        self.ring = Ring(arena.backend, self.outputs[0].dtype) if scalar else None
+        self.bound: Bound | None = None
+        self.bind()
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the planned block."""
+        return self.plan.nbytes
+
+    def step(self, *batch: Any) -> Scalar:
+        """Forward, backward and update on one batch; returns the loss before the update."""
+        loss: Scalar = self.forward(*batch)
+        self.backward()
+        self.update()
+        return loss
+
+    def forward(self, *batch: Any) -> Any:
+        """Run the forward pass on one batch; returns the loss as a Scalar, or a fresh copy of any other output.
+
+        Raises GraphError, before anything has run, for a wrong number of arrays, a wrong shape or dtype, or an index
+        out of range.
+        """
+        bound = self.run_forward(batch)
+        if self.ring:
+            return self.ring.take(bound.arrays[self.outputs[0].data])
+        results = self.copies(bound)
+        return results[0] if len(results) == 1 else results
+
+    def evaluate(self, *batch: Any) -> tuple[Any, ...]:
+        """Run the forward pass on one batch; returns fresh copies of all outputs."""
+        return self.copies(self.run_forward(batch))
+
+    def copies(self, bound: Bound) -> tuple[Any, ...]:
+        return tuple(bound.arrays[value.data].copy() for value in self.outputs)
+
+    def run_forward(self, batch: tuple[Any, ...]) -> Bound:
+        bound = self.bound or self.bind()
+        if len(batch) != len(bound.feeds):
+            raise GraphError(f"the program expects {len(bound.feeds)} arrays, got {len(batch)}")
+        self.arena.block.occupy(None)  # what was there is overwritten from here on
+        for feed, array in zip(bound.feeds, batch, strict=True):
+            feed(array)
+        if self.trains:
+            self.arena.step += 1
+        for call in bound.forward:
+            call()
+        self.arena.block.occupy(self)
+        return bound
+
+    def backward(self, accumulate: bool = False) -> None:
+        """Compute the gradients of the last forward pass; with `accumulate`, add to those of parameters."""
+        require(self.trains, "backward", "a program with an optimizer, train= or gradients_of=", "an evaluating one")
+        bound = self.present()
+        for call in bound.adding if accumulate else bound.backward:
+            call()
+
+    def update(self, scale: float = 1.0) -> None:
+        """Let the optimizer update the trained parameters from their gradients, times `scale`."""
+        if self.optimizer_state is None:
+            raise GraphError("update expects a program with an optimizer, got one without")
+        self.optimizer_state.advance(scale)
+        for call in self.updates:
+            call()
+
+    def read(self, value: Value) -> Any:
+        """A fresh copy of what a kept Value was in the last pass."""
+        if value not in self.keep and value not in self.inputs:
+            raise GraphError(f"{value} was not kept; pass keep=[value] to the Program")
+        return self.present().arrays[value.data].copy()
+
+    def gradient(self, value: Value) -> Any:
+        """A fresh copy of the gradient of a Value that `gradients_of` names."""
+        if value not in self.gradients_of:
+            raise GraphError(f"the gradient of {value} was not kept; pass gradients_of=[value] to the Program")
+        return self.present().arrays[value.grad].copy()
+
+    def present(self) -> Bound:
+        """The bound passes, if what the last forward pass computed is still in the block."""
+        if self.bound is None or not self.arena.block.is_held_by(self):
+            raise GraphError(
+                "forward must run first: nothing of this program is in memory (programs of one arena share it)"
+            )
+        return self.bound
+
+    def bind(self) -> Bound:
+        """Fix every pointer; called again only when the shared block was replaced by a larger one."""
+        memory = self.arena.block.reserve(self, self.plan.nbytes)
+        self.bound = bind(self.schedule, self.plan, self.inputs, self.nodes, self.arena, memory)
+        return self.bound
+
+    def unbind(self) -> None:
+        self.bound = None
+
+    def check_graph(self) -> None:
+        """Every input that the nodes need is listed, and every parameter lives in this arena."""
+        sources = dict.fromkeys(value for node in self.nodes for value in node.input_values() if value.node is None)
+        for value in sources:
+            if value not in self.inputs:
+                raise GraphError(f"the output depends on {value}, which is not among the program's inputs")
+        for node in self.nodes:
+            for name, param in node.layer.layer_params().items():
+                if param not in self.arena.places:
+                    raise GraphError(f"{node.layer}.{name} is not in this arena; make it of a model that has the layer")
+
+    def demand(self, train: Trainable | None, with_optimizer: bool) -> Demand:
+        """What gradients are wanted of."""
+        if train is not None:
+            params = train.params() if isinstance(train, Module) else list(train)
+            return Demand([param for param in params if param.trainable], self.gradients_of, every_one=True)
+        params = (
+            [param for node in self.nodes for param in node.layer.layer_params().values()] if with_optimizer else []
+        )
+        return Demand(list(dict.fromkeys(p for p in params if p.trainable)), self.gradients_of, every_one=False)

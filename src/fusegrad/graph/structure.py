@@ -1,0 +1,99 @@
+"""The layers behind slicing, reshaping and summing Values, and the one that stops gradients."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from fusegrad.graph.layer import Layer
+from fusegrad.graph.spec import Arrays, GraphError, Spec, require
+from fusegrad.graph.value import Axes
+from fusegrad.ops import elementwise, reduction, shape
+
+
+class Total(Layer):
+    """y = scale · the sum of x over `axis`."""
+
+    def __init__(self, axis: Axes, keepdims: bool, average: bool) -> None:
+        self.axis, self.keepdims, self.average = axis, keepdims, average
+
+    def plan(self, x: Spec) -> Arrays:
+        require(x.is_float, self, "floating-point input", x)
+        axes = self.axes(len(x.shape))
+        kept = [1 if i in axes else extent for i, extent in enumerate(x.shape)]
+        shape = kept if self.keepdims else [extent for i, extent in enumerate(x.shape) if i not in axes]
+        return Arrays({"y": Spec(tuple(shape), x.dtype)})
+
+    def axes(self, rank: int) -> tuple[int, ...]:
+        axes = range(rank) if self.axis is None else (self.axis,) if isinstance(self.axis, int) else self.axis
+        require(all(-rank <= axis < rank for axis in axes), self, f"axes that {rank} axes have", self.axis)
+        return tuple(sorted({axis % rank for axis in axes}))
+
+    def scale(self, x: Any) -> float:
+        return 1 / prod(x.shape[axis] for axis in self.axes(x.ndim)) if self.average else 1.0
+
+    def kept(self, x: Any, y: Any) -> Any:
+        return y.reshape([1 if i in self.axes(x.ndim) else extent for i, extent in enumerate(x.shape)])
+
+    def forward(self, x: Any, y: Any) -> None:
+        reduction.total(x, self.kept(x, y), axis=self.axes(x.ndim), scale=self.scale(x))
+
+    def backward(self, dy: Any, dx: Any) -> None:
+        reduction.total_backward(self.kept(dx, dy), dx, scale=self.scale(dx))
+
+
+class Take(Layer):
+    """y = x[index], for an index of integers and slices."""
+
+    def __init__(self, index: Any) -> None:
+        self.index = index if isinstance(index, tuple) else (index,)
+        basic = all(isinstance(item, int | slice) or item is Ellipsis for item in self.index)
+        require(basic, self, "an index of integers, slices and …", index)
+
+    def plan(self, x: Spec) -> Arrays:
+        try:
+            y = np.broadcast_to(np.empty((), x.dtype), x.shape)[self.index]
+        except IndexError as error:
+            raise GraphError(f"{self} expects an index that {x.shape} has, got {self.index}: {error}") from None
+        require(y.size > 0, self, "an index that leaves something", self.index)
+        return Arrays({"y": Spec(y.shape, x.dtype)})
+
+    def forward(self, x: Any, y: Any) -> None:
+        shape.take(x, y, index=self.index)
+
+    def backward(self, dy: Any, dx: Any, add_dx: bool) -> None:
+        shape.take_backward(dy, dx, index=self.index, add_dx=add_dx)
+
+
+class Reshape(Layer):
+    """y = x in another shape of as many elements; one extent may be -1."""
+
+    def __init__(self, *shape: int) -> None:
+        self.shape = shape
+
+    def plan(self, x: Spec) -> Arrays:
+        known = prod(extent for extent in self.shape if extent != -1)
+        open_extents = self.shape.count(-1)
+        fits = known > 0 and (x.size % known == 0 if open_extents == 1 else open_extents == 0 and x.size == known)
+        require(fits, self, f"a shape of {x.size} elements for {x.shape}", self.shape)
+        return Arrays({"y": Spec(tuple(x.size // known if e == -1 else e for e in self.shape), x.dtype)})
+
+    def forward(self, x: Any, y: Any) -> None:
+        elementwise.copy(x.reshape(y.shape), y)
+
+    def backward(self, dy: Any, dx: Any) -> None:
+        elementwise.copy(dy.reshape(dx.shape), dx)
+
+
+class StopGradient(Layer):
+    """y = x, through which no gradient flows."""
+
+    backward = None
+
+    def plan(self, x: Spec) -> Arrays:
+        return Arrays({"y": x})
+
+    def forward(self, x: Any, y: Any) -> None:
+        elementwise.copy(x, y)

@@ -1,0 +1,60 @@
+"""Cross-entropy of logits over classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fusegrad.graph import Arrays, Layer, Spec, require
+from fusegrad.losses.checks import check_weight
+from fusegrad.ops import cross_entropy
+from fusegrad.ops.shape import rows
+
+
+class CrossEntropy(Layer):
+    """y = mean of -log softmax(x)[label], or of -Σ target log softmax(x) for soft targets; classes on the last axis.
+
+    Args:
+        class_weight: one factor per class.  With labels the mean is weighted by them (Σ c loss / Σ c), with soft
+            targets they multiply the terms of the sum, as in PyTorch.
+
+    Shapes: x (batch, …, classes) logits; target (batch, …) integer labels, or (batch, …, classes) distributions;
+    weight of samples (batch,), optional, for x of two axes; y ().
+    Raises GraphError where shapes or dtypes do not fit, and when a batch brings a label outside 0 .. classes-1.
+    """
+
+    def __init__(self, class_weight: Sequence[float] | None = None) -> None:
+        self.class_weights = class_weight
+
+    def plan(self, x: Spec, target: Spec, weight: Spec | None = None) -> Arrays:
+        require(x.is_float and len(x.shape) > 1, self, "floating-point logits (batch, …, classes)", x)
+        soft = target.is_float
+        shape = x.shape if soft else x.shape[:-1]
+        kind = "distributions" if soft else "integer labels"
+        require(target.shape == shape, self, f"{kind} of shape {shape}", target)
+        require(weight is None or len(x.shape) == 2, self, "logits (batch, classes) beside sample weights", x)
+        check_weight(self, x.shape[0], weight)
+        classes = x.shape[-1]
+        limits = {} if soft else {"target": classes}
+        constants = {"class_weight": self.weights(classes, x.dtype)}
+        return Arrays({"y": Spec((), x.dtype)}, saved={"probability": x}, indices=limits, constants=constants)
+
+    def weights(self, classes: int, dtype: str) -> Any:
+        if self.class_weights is None:
+            return None
+        require(len(self.class_weights) == classes, self, f"{classes} class weights", len(self.class_weights))
+        return np.asarray(self.class_weights, dtype)
+
+    def forward(self, x: Any, target: Any, weight: Any, class_weight: Any, y: Any, probability: Any) -> None:
+        if target.dtype.kind == "f":
+            cross_entropy.forward_soft(rows(x), rows(target), weight, class_weight, y, rows(probability))
+        else:
+            cross_entropy.forward(rows(x), target.reshape(-1), weight, class_weight, y, rows(probability))
+
+    def backward(self, probability: Any, target: Any, weight: Any, class_weight: Any, dy: Any, dx: Any) -> None:
+        if target.dtype.kind == "f":
+            cross_entropy.backward_soft(dy, rows(probability), rows(target), weight, class_weight, rows(dx))
+        else:
+            cross_entropy.backward(dy, rows(probability), target.reshape(-1), weight, class_weight, rows(dx))

@@ -1,0 +1,51 @@
+"""Activations: x, y, dy, dx of one shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fusegrad.ops.op import op
+
+
+@op
+def relu(x: Any, y: Any) -> None:
+    """y = max(x, 0)."""
+    np.maximum(x, 0, out=y)
+
+
+@op
+def relu_backward(dy: Any, y: Any, dx: Any) -> None:
+    """dx = dy where y > 0, else 0; the derivative at 0 is 0."""
+    np.multiply(dy, y > 0, out=dx)
+
+
+@op
+def sigmoid(x: Any, y: Any) -> None:
+    """y = 1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2, which overflows nowhere."""
+    np.multiply(x, 0.5, out=y)
+    np.tanh(y, out=y)
+    np.multiply(y, 0.5, out=y)
+    np.add(y, 0.5, out=y)
+
+
+@op
+def sigmoid_backward(dy: Any, y: Any, dx: Any) -> None:
+    """dx = dy y (1 - y)."""
+    np.subtract(1, y, out=dx)
+    np.multiply(dx, y, out=dx)
+    np.multiply(dx, dy, out=dx)
+
+
+@op
+def tanh(x: Any, y: Any) -> None:
+    np.tanh(x, out=y)
+
+
+@op
+def tanh_backward(dy: Any, y: Any, dx: Any) -> None:
+    """dx = dy (1 - y²)."""
+    np.multiply(y, y, out=dx)
+    np.subtract(1, dx, out=dx)
+    np.multiply(dx, dy, out=dx)

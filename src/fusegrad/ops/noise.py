@@ -1,0 +1,18 @@
+"""Random draws as op: y of any shape; seed, step 0-d; node int."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fusegrad.backend import random
+from fusegrad.ops.op import op
+
+
+@op
+def normal(y: Any, seed: Any, step: Any, node: int, *, mean: float, std: float) -> None:
+    """y ~ N(mean, std²), a function of (seed, step, node, index) alone."""
+    random.normal(y, seed, step, node)
+    np.multiply(y, std, out=y)
+    np.add(y, mean, out=y)
