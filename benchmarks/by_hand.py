@@ -57,24 +57,24 @@ class Perceptron:
         logits = self.h[-1]
         np.matmul(x, self.weights[-1].T, out=logits)
         np.add(logits, self.biases[-1], out=logits)
-        np.max(logits, axis=1, keepdims=True, out=self.peak)
+        logits.max(axis=1, keepdims=True, out=self.peak)
         np.subtract(logits, self.peak, out=self.probability)
         np.exp(self.probability, out=self.probability)
-        np.sum(self.probability, axis=1, keepdims=True, out=self.sums)
+        self.probability.sum(axis=1, keepdims=True, out=self.sums)
         np.divide(self.probability, self.sums, out=self.probability)
         np.log(self.sums, out=self.sums)
         np.add(self.sums, self.peak, out=self.sums)
-        return np.mean(self.sums[:, 0] - logits[self.rows, self.labels])
+        return (self.sums[:, 0] - logits[self.rows, self.labels]).sum() / len(self.rows)
 
     def backward(self):
         gradient = self.dh[-1]
         gradient[...] = self.probability
         gradient[self.rows, self.labels] -= 1
-        np.multiply(gradient, np.float32(1 / len(self.rows)), out=gradient)
+        np.multiply(gradient, 1 / len(self.rows), out=gradient)
         for i in reversed(range(len(self.weights))):
             x = self.y[i - 1] if i else self.x
             np.matmul(self.dh[i].T, x, out=self.dweights[i])
-            np.sum(self.dh[i], axis=0, out=self.dbiases[i])
+            self.dh[i].sum(axis=0, out=self.dbiases[i])
             if i:
                 np.matmul(self.dh[i], self.weights[i], out=self.dh[i - 1])
                 np.greater(self.y[i - 1], 0, out=self.active[i - 1])

@@ -25,6 +25,7 @@ FLOORS = {
     "layers": 4,
     "losses": 4,
     "optimizers": 4,
+    "random": 4,
     "metrics": 5,
     "training": 5,
     TOP: 6,  # the public names of `import fusegrad`

@@ -27,6 +27,6 @@ def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
         return import_module(module)
     except ModuleNotFoundError as error:
         package = module.partition(".")[0]
-        if error.name != package:  # the package is there: what fails inside it is another story
+        if error.name not in (package, module):  # it is there, but lacks a package of its own
             raise
         raise MissingExtra(f'{purpose} needs {package}: pip install "fusegrad[{extra}]"', name=package) from None

@@ -34,8 +34,10 @@ def obstacles() -> list[str]:
         return [*found, f'CuPy is not installed: pip install "fusegrad[{cuda_extra()}]"']
     except ImportError as error:
         return [*found, f"CuPy cannot be imported: {first_line(error)}"]
-    if driver and not cupy.cuda.is_available():
-        found.append(f"the driver offers no GPU: {why_no_device(cupy)}")
+    if cupy.cuda.is_available():
+        found = []
+    elif driver:
+        found = [why_no_device(cupy, driver)]
     lost = [name for name, load in LIBRARIES.items() if not loads(load, cupy)]
     if lost:
         found.append(f'cannot load {", ".join(lost)}: pip install "fusegrad[{cuda_extra(cupy)}]"')
@@ -59,14 +61,22 @@ def cuda_extra(cupy: Any = None) -> str:
     return "cuda13" if (version or 0) >= 13000 else "cuda12"
 
 
-def why_no_device(cupy: Any) -> str:
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if hidden is not None:
-        return f'CUDA_VISIBLE_DEVICES is "{hidden}"'
+def why_no_device(cupy: Any, driver: int) -> str:
+    built_for = cupy.cuda.runtime.runtimeGetVersion()
+    if driver // 1000 < built_for // 1000:
+        return f"the driver supports CUDA {spell(driver)}, CuPy needs {spell(built_for)}: update the driver"
     try:
-        return f"CUDA counts {cupy.cuda.runtime.getDeviceCount()} devices"
+        reason = f"{cupy.cuda.runtime.getDeviceCount()} devices"
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        return first_line(error)
+        reason = first_line(error)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    hint = "" if visible is None else f' (CUDA_VISIBLE_DEVICES is "{visible}")'
+    return f"the driver offers no GPU: {reason}{hint}"
+
+
+def spell(version: int) -> str:
+    """12.4 for 12040."""
+    return f"{version // 1000}.{version % 1000 // 10}"
 
 
 def loads(load: Callable[[Any], object], cupy: Any) -> bool:

@@ -21,7 +21,7 @@ def cupy_module() -> Any:
 
 def namespace(array: Any) -> Any:
     """The module whose functions make arrays of the same kind: NumPy or CuPy."""
-    return np if isinstance(array, (np.ndarray, np.generic)) else cupy_module()
+    return np if isinstance(array, np.ndarray) else cupy_module()
 
 
 def is_on_device(array: Any) -> bool:

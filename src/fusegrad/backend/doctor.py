@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from fusegrad.backend.availability import BackendUnavailable, cuda_extra, driver_version, obstacles
+from fusegrad.backend.availability import BackendUnavailable, cuda_extra, driver_version, obstacles, spell
 from fusegrad.backend.selection import current_choice
 
 
@@ -76,8 +75,9 @@ def blas() -> tuple[str, int]:
 
     Both decide the last bits of products.  Threads are 0 where the library does not tell.
     """
-    pools = import_module("threadpoolctl").threadpool_info()
-    found = [pool for pool in pools if pool["user_api"] == "blas"]
+    from threadpoolctl import threadpool_info
+
+    found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     found.sort(key=lambda pool: "numpy" not in pool["filepath"])  # other packages may have brought their own
     if found:
         return f"{found[0]['internal_api']} {found[0]['version']}", found[0]["num_threads"]
@@ -94,13 +94,14 @@ def versions() -> dict[str, str | None]:
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "CuPy": distribution_version("cupy", "cupy-cuda12x", "cupy-cuda13x"),
-        "CUDA driver": f"{driver // 1000}.{driver % 1000 // 10}" if driver else None,
+        "CUDA driver": spell(driver) if driver else None,
     }
 
 
 def distribution_version(*names: str) -> str | None:
     """The version of the first of these distributions that is installed."""
-    metadata = import_module("importlib.metadata")
+    from importlib import metadata
+
     for name in names:
         try:
             return str(metadata.version(name))

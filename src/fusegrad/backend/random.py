@@ -3,8 +3,8 @@
 Philox4x32-10 (Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3").  Index i, in C order, is word i % 4
 of the block with counter (i // 4, node, step & 0xffffffff, step >> 32) under key (seed & 0xffffffff, seed >> 32).
 
-Outputs are C-contiguous NumPy or CuPy arrays of any shape.  `seed` and `step` are Python ints below 2**64 or 0-d uint64
-arrays, which are not read by the host if they lie on a device; `node` is an int below 2**32.
+Outputs are C-contiguous NumPy or CuPy arrays of any shape, of up to 2**34 elements.  `seed` and `step` are Python ints
+below 2**64 or 0-d uint64 arrays, which are not read by the host if they lie on a device; `node` is an int below 2**32.
 """
 
 from __future__ import annotations
@@ -72,8 +72,7 @@ def draws(out: Any, dtypes: tuple[str, ...], seed: Any, step: Any, node: int) ->
     if not out.flags.c_contiguous:
         raise ValueError(f"random numbers expect a C-contiguous array, got strides {out.strides}")
     xp, flat = namespace(out), out.reshape(-1)
-    key, step = (halves(xp, number) for number in (seed, step))
-    keys = (key + constants(xp, WEYL) * xp.arange(ROUNDS, dtype="uint64").reshape(-1, 1, 1)) & LOW
+    keys, step = round_keys(xp, seed), halves(xp, step)
     blocks = -(-out.size // 4)
     length = IN_CACHE if xp is np else max(1, blocks)
     for start in range(0, blocks, length):
@@ -96,6 +95,11 @@ def philox(xp: Any, start: int, stop: int, node: int, step: Any, keys: Any) -> A
     words = xp.empty((stop - start, 4), "uint32")
     words[:, 0::2], words[:, 1::2] = even.T, odd.T
     return words.reshape(-1)
+
+
+def round_keys(xp: Any, seed: Any) -> Any:
+    rounds = xp.arange(ROUNDS, dtype="uint64").reshape(-1, 1, 1)
+    return (halves(xp, seed) + constants(xp, WEYL) * rounds) & LOW
 
 
 def halves(xp: Any, number: Any) -> Any:

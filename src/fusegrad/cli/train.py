@@ -5,22 +5,36 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from math import ceil
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fusegrad.cli.recipes import OPTIMIZERS, RECIPES, Recipe, loss_and_metrics, optimizer, perceptron
+from fusegrad.cli.recipes import RECIPES, Recipe, loss_and_metrics, optimizer, perceptron
 from fusegrad.training import Trainer
 from fusegrad.training.callbacks import Checkpoint
 from fusegrad.training.curves import plot_curves
 from fusegrad.training.datasets import Split, load
 from fusegrad.training.progress import ProgressBar
 
-Dataset = Enum("Dataset", {name: name for name in RECIPES}, type=str)
-OptimizerName = Enum("OptimizerName", {name: name for name in OPTIMIZERS}, type=str)
+
+class Dataset(StrEnum):
+    """The data sets that scikit-learn bundles."""
+
+    digits = "digits"
+    iris = "iris"
+    wine = "wine"
+    breast_cancer = "breast_cancer"
+    diabetes = "diabetes"
+
+
+class OptimizerName(StrEnum):
+    sgd = "sgd"
+    adam = "adam"
+    adamw = "adamw"
+
 
 
 def train(
@@ -29,23 +43,32 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Times through the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples per step.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the split, the first weights, shuffling and dropout.")] = 0,
-    optimizer_name: Annotated[OptimizerName, typer.Option("--optimizer")] = OptimizerName("adamw"),
+    optimizer_name: Annotated[OptimizerName, typer.Option("--optimizer")] = OptimizerName.adamw,
     lr: Annotated[float | None, typer.Option(min=0, help="Highest learning rate.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.  [default: runs/DATASET-TIME]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, given the same options.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, given the same options.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")
+    ] = False,
 ) -> None:
     """Train a multilayer perceptron; write a checkpoint, its history and a picture of its curves."""
-    given = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
-    recipe = replace(RECIPES[dataset.value], **{name: value for name, value in given.items() if value is not None})
-    split = load(dataset.value, seed)
-    folder = run_folder(dataset.value, out, resume)
-    trainer = build(split, recipe, optimizer_name.value, backend, seed)
+    usual = RECIPES[dataset]
+    recipe = replace(
+        usual,
+        epochs=epochs or usual.epochs,
+        batch_size=batch_size or usual.batch_size,
+        lr=usual.lr if lr is None else lr,
+    )
+    split = load(dataset, seed)
+    folder = run_folder(dataset, out, resume)
+    trainer = build(split, recipe, optimizer_name, backend, seed)
     if resume:
         trainer.resume(folder / "checkpoint.safetensors")
     fit(trainer, split, recipe, folder, quiet=as_json)
     figures = summary(trainer, split, folder)
-    print(json.dumps(figures | {"dataset": dataset.value, "seed": seed}) if as_json else text(figures))
+    print(json.dumps(figures | {"dataset": dataset, "seed": seed}) if as_json else text(figures))
 
 
 def run_folder(dataset: str, out: Path | None, resume: bool) -> Path:
@@ -95,4 +118,5 @@ def summary(trainer: Trainer, split: Split, folder: Path) -> dict[str, Any]:
 
 def text(figures: dict[str, Any]) -> str:
     numbers = [f"{name} {value:.4g}" for name, value in figures.items() if name.startswith("test_")]
-    return f"{', '.join(numbers)} on {figures['backend']}\nwritten to {figures['run']}: checkpoint.safetensors, history.json, curves.png"
+    files = "checkpoint.safetensors, history.json, curves.png"
+    return f"{', '.join(numbers)} on {figures['backend']}\nwritten to {figures['run']}: {files}"

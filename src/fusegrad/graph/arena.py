@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,13 @@ from fusegrad.backend import Backend
 from fusegrad.graph.block import Block
 from fusegrad.graph.cache import LeastRecentlyUsed
 from fusegrad.graph.layer import Module, join
+from fusegrad.graph.layout import Layout
 from fusegrad.graph.optimization import Optimizer, OptimizerState, SavedState
 from fusegrad.graph.param import Param
-from fusegrad.graph.spec import Buffer, GraphError, require
+from fusegrad.graph.spec import GraphError, require
 from fusegrad.graph.state import read_params, write_params
 
 Models = Module | Sequence[Module] | Mapping[str, Module]
-
-
-@dataclass(frozen=True)
-class Range:
-    """A stretch of the flat arrays in which all parameters are treated alike."""
-
-    start: int
-    stop: int
-    decay: bool
 
 
 class ParamArena:
@@ -46,17 +37,16 @@ class ParamArena:
     """
 
     def __init__(self, models: Models, seed: int = 0, dtype: str = "float32", backend: str | None = None) -> None:
+        self.backend: Backend = backends.current() if backend is None else backends.resolve(backend)
         named = list(named_params(models))
         learnt = sorted((pair for pair in named if pair[1].trainable), key=lambda pair: not pair[1].decay)
         state = [pair for pair in named if not pair[1].trainable]
-        self.backend: Backend = backends.current() if backend is None else backends.resolve(backend)
         self.params = dict(learnt + state)
-        self.places = place([param for _, param in learnt]) | place([param for _, param in state])
+        self.layout, self.state_layout = (Layout(param for _, param in pairs) for pairs in (learnt, state))
         self.dtype, self.block = np.dtype(dtype).name, Block(self.backend)
-        self.value, self.grad = (self.backend.zeros((extent(self.places, learnt),), dtype) for _ in range(2))
-        self.state = self.backend.zeros((extent(self.places, state),), dtype)
+        self.value, self.grad = (self.backend.zeros((self.layout.size,), dtype) for _ in range(2))
+        self.state = self.backend.zeros((self.state_layout.size,), dtype)
         self.seed, self.step = (self.backend.zeros((), "uint64") for _ in range(2))
-        self.seed_buffer, self.step_buffer = Buffer(), Buffer()
         self.version = 0
         self.optimizer_states: dict[Optimizer, OptimizerState] = {}
         self.inherited: dict[Optimizer, SavedState] = {}
@@ -72,15 +62,15 @@ class ParamArena:
             self.write(param, np.asarray(param.init(generator, param.shape), self.dtype))
 
     def view(self, param: Param) -> Any:
-        return self._view(param, self.value if param.trainable else self.state)
+        """The parameter's values, a view of the flat array."""
+        if param.trainable:
+            return self.layout.view(self.value, param)
+        return self.state_layout.view(self.state, param)
 
     def grad_view(self, param: Param) -> Any:
-        require(param.trainable, param.name, "to be asked for its gradient only if it is trainable", "state")
-        return self._view(param, self.grad)
-
-    def _view(self, param: Param, flat: Any) -> Any:
-        start, stop = self.places[param]
-        return flat[start:stop].reshape(param.shape)
+        """The parameter's gradient, a view of the flat array; GraphError for state that is not learnt."""
+        require(param.trainable, "grad", "a trainable parameter", param)
+        return self.layout.view(self.grad, param)
 
     def write(self, param: Param, array: Any) -> None:
         """Copy `array` over the parameter; GraphError unless the shapes are equal."""
@@ -92,22 +82,12 @@ class ParamArena:
         """Say that values were written from outside, so that whatever was derived from them is made anew."""
         self.version += 1
 
-    def ranges(self, params: Sequence[Param], by_decay: bool) -> list[Range]:
-        """The fewest stretches of the flat arrays that hold `params`; split at the change of decay if asked."""
-        found: list[Range] = []
-        for param in sorted(params, key=lambda p: self.places[p]):
-            start, stop = self.places[param]
-            decay = param.decay and by_decay
-            if found and found[-1].stop == start and found[-1].decay == decay:
-                found[-1] = Range(found[-1].start, stop, decay)
-            else:
-                found.append(Range(start, stop, decay))
-        return found
-
     def optimizer_state(self, optimizer: Optimizer, params: Sequence[Param]) -> OptimizerState:
         """The state of `optimizer` here, shared by all programs that use it; GraphError if they train other things."""
         if optimizer not in self.optimizer_states:
-            self.optimizer_states[optimizer] = OptimizerState(optimizer, self, params)
+            self.optimizer_states[optimizer] = OptimizerState(
+                optimizer, params, self.layout, self.value, self.grad, self.backend
+            )
             if optimizer in self.inherited:
                 self.optimizer_states[optimizer].restore(self.inherited.pop(optimizer), strict=False)
         state = self.optimizer_states[optimizer]
@@ -151,19 +131,6 @@ def named_params(models: Models) -> Iterator[tuple[str, Param]]:
             if param not in seen:
                 seen.add(param)
                 yield join(prefix, name), param
-
-
-def place(params: Sequence[Param]) -> dict[Param, tuple[int, int]]:
-    """Start and stop of each parameter in a flat array that holds them in this order."""
-    places, stop = {}, 0
-    for param in params:
-        start, stop = stop, stop + int(np.prod(param.shape, dtype=int))
-        places[param] = start, stop
-    return places
-
-
-def extent(places: Mapping[Param, tuple[int, int]], pairs: Sequence[tuple[str, Param]]) -> int:
-    return max((places[param][1] for _, param in pairs), default=0)
 
 
 def fits(param: Param, old: Param | None) -> bool:

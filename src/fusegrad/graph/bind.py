@@ -11,8 +11,9 @@ import numpy as np
 
 from fusegrad.backend import Backend
 from fusegrad.graph.arena import ParamArena
+from fusegrad.graph.calls import SEED, STEP, Call
 from fusegrad.graph.plan import Plan
-from fusegrad.graph.schedule import Call, Schedule
+from fusegrad.graph.schedule import Schedule
 from fusegrad.graph.spec import Buffer, Constant, GraphError, Spec, require
 from fusegrad.graph.value import Node, Value
 
@@ -35,7 +36,7 @@ def bind(
 ) -> Bound:
     """Lay arrays over `memory` as planned, add those of the arena, and bind all calls to them."""
     arrays = {buffer: view(memory, offset, buffer.spec) for buffer, offset in plan.offsets.items() if buffer.spec}
-    arrays |= {arena.seed_buffer: arena.seed, arena.step_buffer: arena.step}
+    arrays |= {SEED: arena.seed, STEP: arena.step}
     for param in dict.fromkeys(param for node in nodes for param in node.layer.layer_params().values()):
         arrays[param.data] = arena.view(param)
         if param.trainable:

@@ -59,8 +59,10 @@ class Model(Module):
     @property
     def arena(self) -> ParamArena:
         """The arena in which the parameters live; a new one for a model without any."""
-        params = self.params()
-        return params[0].home if params else ParamArena(self)
+        for param in self.params():
+            assert isinstance(param.home, ParamArena)
+            return param.home
+        return ParamArena(self)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Fresh host copies of the model's parameters by name, with state that is not learnt."""

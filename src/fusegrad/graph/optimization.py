@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fusegrad.backend import Backend
 from fusegrad.errors import perhaps
+from fusegrad.graph.calls import parameters
+from fusegrad.graph.layout import Layout
 from fusegrad.graph.param import Param
-from fusegrad.graph.schedule import parameters
 from fusegrad.graph.spec import GraphError
 from fusegrad.ops import norm
-
-if TYPE_CHECKING:
-    from fusegrad.graph.arena import ParamArena, Range
 
 
 class Optimizer(Protocol):
@@ -45,60 +44,56 @@ class SavedState:
 
 
 class OptimizerState:
-    """Slots and scalars of one optimizer for the parameters that it trains."""
+    """Slots and scalars of one optimizer for what it trains; `layout` says where that lies in `value` and `grad`."""
 
-    def __init__(self, optimizer: Optimizer, arena: ParamArena, params: Sequence[Param]) -> None:
-        self.optimizer, self.arena, self.params = optimizer, arena, tuple(params)
-        self.count = 0
-        self.ranges = arena.ranges(params, by_decay=optimizer.weight_decay != 0)
-        size = sum(r.stop - r.start for r in self.ranges)
-        self.slots = {name: arena.backend.zeros((size,), arena.dtype) for name in optimizer.slots}
+    def __init__(
+        self, optimizer: Optimizer, params: Sequence[Param], layout: Layout, value: Any, grad: Any, backend: Backend
+    ) -> None:
+        self.optimizer, self.value, self.grad, self.backend = optimizer, value, grad, backend
+        self.params = sorted(params, key=layout.places.__getitem__)
+        self.ranges = layout.ranges(self.params, by_decay=optimizer.weight_decay != 0)
+        self.layout = Layout(self.params)  # of the slots, which have no gaps for what others train
+        self.slots = {name: backend.zeros((self.layout.size,), value.dtype) for name in optimizer.slots}
         names = ["scale", *optimizer.scalars(1)]
-        self.host = np.zeros(len(names), arena.dtype)
-        self.device = arena.backend.zeros((len(names),), arena.dtype)
+        self.host = np.zeros(len(names), value.dtype)
+        self.device = backend.zeros((len(names),), value.dtype)
         self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in enumerate(names)}
+        self.count = 0
 
     def advance(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy."""
-        numbers = self.optimizer.scalars(self.count + 1)
-        self.host[:] = (scale, *numbers.values())
-        self.arena.backend.copy_in(self.device, self.host)
+        self.host[:] = (scale, *self.optimizer.scalars(self.count + 1).values())
+        self.backend.copy_in(self.device, self.host)
         self.count += 1
 
     def bind(self) -> list[Callable[[], None]]:
         """The calls of an update, bound to their arrays: clipping, then one update per stretch of the arena."""
-        stretches = [self.arrays(stretch) for stretch in self.ranges]
+        stretches = list(self.stretches())
         updates = [bind_by_name(self.optimizer, self.optimizer.update, arrays) for arrays in stretches]
         if self.optimizer.clip_norm is None:
             return updates
         gradients = tuple(arrays["grad"] for arrays in stretches)
-        return [partial(norm.clip_scale, gradients, self.scalars["scale"], limit=self.optimizer.clip_norm), *updates]
+        clip = partial(norm.clip_scale, self.scalars["scale"], gradients=gradients, limit=self.optimizer.clip_norm)
+        return [clip, *updates]
 
-    def arrays(self, stretch: Range) -> dict[str, Any]:
-        """What `update` may name, for one stretch of the arena."""
-        own = slice(stretch.start, stretch.stop)
-        known = {"value": self.arena.value[own], "grad": self.arena.grad[own], **self.scalars}
-        start = self.position(stretch.start)
-        known |= {name: array[start : start + stretch.stop - stretch.start] for name, array in self.slots.items()}
-        return known | {"weight_decay": self.optimizer.weight_decay if stretch.decay else 0.0}
-
-    def position(self, index: int) -> int:
-        """Where the slots hold what the arena holds at `index`."""
-        return sum(min(index, r.stop) - r.start for r in self.ranges if r.start < index)
+    def stretches(self) -> Iterator[dict[str, Any]]:
+        """What `update` may name, for one stretch of the arena after the other."""
+        stop = 0
+        for stretch in self.ranges:
+            own = slice(stretch.start, stretch.stop)
+            start, stop = stop, stop + stretch.stop - stretch.start
+            known = {"value": self.value[own], "grad": self.grad[own], **self.scalars}
+            known |= {name: array[start:stop] for name, array in self.slots.items()}
+            yield known | {"weight_decay": self.optimizer.weight_decay if stretch.decay else 0.0}
 
     def named_slots(self) -> dict[str, Any]:
         """Views of the state by slot and parameter: `m/layers.0.weight`."""
-        views = {}
-        for name, slot in self.slots.items():
-            for param in self.params:
-                start, stop = self.arena.places[param]
-                at = self.position(start)
-                views[f"{name}/{param.name}"] = slot[at : at + stop - start].reshape(param.shape)
-        return views
+        pairs = ((name, slot, param) for name, slot in self.slots.items() for param in self.params)
+        return {f"{name}/{param.name}": self.layout.view(slot, param) for name, slot, param in pairs}
 
     def saved(self) -> SavedState:
         """A fresh host copy of everything, to be restored here or elsewhere."""
-        to_numpy = self.arena.backend.to_numpy
+        to_numpy = self.backend.to_numpy
         return SavedState(self.count, {name: to_numpy(view) for name, view in self.named_slots().items()})
 
     def restore(self, saved: SavedState, strict: bool = True) -> None:
@@ -109,7 +104,7 @@ class OptimizerState:
             odd = sorted((views.keys() | saved.slots.keys()) - fitting.keys())
             raise GraphError(f"{self.optimizer} expects a state for {list(views)}, got one that differs in {odd}")
         for name, view in fitting.items():
-            view[...] = self.arena.backend.asarray(saved.slots[name])
+            view[...] = self.backend.asarray(saved.slots[name])
         self.count = saved.count
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fusegrad.backend import Backend
 from fusegrad.graph.spec import Buffer, GraphError
-
-if TYPE_CHECKING:
-    from fusegrad.graph.arena import ParamArena
 
 Shape = tuple[int | None, ...]
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]]
+
+
+class Home(Protocol):
+    """What a parameter needs of the arena in which it lives."""
+
+    backend: Backend
+
+    def view(self, param: Param) -> Any: ...
+    def grad_view(self, param: Param) -> Any: ...
+    def write(self, param: Param, array: Any) -> None: ...
 
 
 class Param:
@@ -33,7 +41,7 @@ class Param:
         self.init, self.decay, self.trainable = init, decay, trainable
         self.data, self.gradient = Buffer(), Buffer()
         self.name = "this parameter"
-        self.arena: ParamArena | None = None
+        self.arena: Home | None = None
         self._shape = shape
 
     @property
@@ -68,7 +76,7 @@ class Param:
         return self.home.grad_view(self)
 
     @property
-    def home(self) -> ParamArena:
+    def home(self) -> Home:
         """The arena in which the parameter lives."""
         if self.arena is None:
             raise GraphError(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fusegrad.graph.schedule import Call
+from fusegrad.graph.calls import Call
 from fusegrad.graph.spec import Buffer
 
 Integers = NDArray[np.int64]

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fusegrad.graph.arena import ParamArena
+from fusegrad.graph.backward import Demand
 from fusegrad.graph.bind import Bound, bind
 from fusegrad.graph.layer import Module
 from fusegrad.graph.optimization import Optimizer
 from fusegrad.graph.param import Param
 from fusegrad.graph.plan import plan_memory
 from fusegrad.graph.scalar import Ring, Scalar
-from fusegrad.graph.schedule import Demand, make_schedule
+from fusegrad.graph.schedule import make_schedule
 from fusegrad.graph.spec import GraphError, require
 from fusegrad.graph.value import Value, toposort
 
@@ -54,14 +55,19 @@ class Program:
         self.check_graph()
         demand = self.demand(train, with_optimizer=optimizer is not None)
         self.trains = bool(demand)
-        self.schedule = make_schedule(self.nodes, self.outputs[0], arena, demand)
+        loss = self.outputs[0]
+        scalar = len(self.outputs) == 1 and loss.shape == () and loss.spec.is_float
+        require(scalar or not self.trains, "training", "one floating-point scalar as loss", self.outputs)
+        self.schedule = make_schedule(self.nodes, loss, arena.dtype, demand)
         kept = [*(value.data for value in self.keep), *(value.grad for value in gradients_of)]
         calls = self.schedule.forward + self.schedule.adding  # which names every buffer that `backward` names
         self.plan = plan_memory(calls, [value.data for value in inputs], kept, arena.backend.alignment)
-        self.optimizer_state = arena.optimizer_state(optimizer, self.schedule.trained) if optimizer else None
+        require(
+            not optimizer or bool(self.schedule.trained), "an optimizer", "a parameter that the loss reaches", "none"
+        )
+        self.optimizer_state = arena.optimizer_state(optimizer, reached) if optimizer else None
         self.updates = self.optimizer_state.bind() if self.optimizer_state else []
-        scalar = len(self.outputs) == 1 and self.outputs[0].shape == ()
-        self.ring = Ring(arena.backend, self.outputs[0].dtype) if scalar else None
+        self.ring = Ring(arena.backend, loss.dtype) if scalar else None
         self.bound: Bound | None = None
         self.bind()
 
@@ -155,22 +161,24 @@ class Program:
         self.bound = None
 
     def check_graph(self) -> None:
-        """Every input that the nodes need is listed, and every parameter lives in this arena."""
+        """Every input that the nodes need is listed, and every parameter lives in this arena, in the nodes' dtype."""
         sources = dict.fromkeys(value for node in self.nodes for value in node.input_values() if value.node is None)
         for value in sources:
             if value not in self.inputs:
                 raise GraphError(f"the output depends on {value}, which is not among the program's inputs")
         for node in self.nodes:
             for name, param in node.layer.layer_params().items():
-                if param not in self.arena.places:
+                if param.arena is not self.arena:
                     raise GraphError(f"{node.layer}.{name} is not in this arena; make it of a model that has the layer")
+                dtypes = {value.dtype for value in node.outputs.values() if value.spec.is_float} - {self.arena.dtype}
+                require(not dtypes, f"{node.layer}.{name}", f"inputs of the arena's {self.arena.dtype}", sorted(dtypes))
 
     def demand(self, train: Trainable | None, with_optimizer: bool) -> Demand:
         """What gradients are wanted of."""
         if train is not None:
             params = train.params() if isinstance(train, Module) else list(train)
-            return Demand([param for param in params if param.trainable], self.gradients_of, every_one=True)
-        params = (
-            [param for node in self.nodes for param in node.layer.layer_params().values()] if with_optimizer else []
-        )
-        return Demand(list(dict.fromkeys(p for p in params if p.trainable)), self.gradients_of, every_one=False)
+        else:
+            nodes = self.nodes if with_optimizer else []
+            params = [param for node in nodes for param in node.layer.layer_params().values()]
+        wanted = dict.fromkeys(param for param in params if param.trainable)
+        return Demand(wanted, self.gradients_of, every_one=train is not None)

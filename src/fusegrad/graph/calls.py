@@ -1,0 +1,53 @@
+"""One call of a schedule, and how a pass gets its arrays by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fusegrad.errors import perhaps
+from fusegrad.graph.layer import buffers_of
+from fusegrad.graph.spec import Buffer, GraphError
+from fusegrad.graph.value import Node
+
+SEED, STEP = Buffer(), Buffer()  # 0-d arrays of the arena, delivered to passes that name `seed` and `step`
+
+
+@dataclass(frozen=True)
+class Call:
+    """One step of a schedule: a function and, in the order of its parameters, buffers, tuples of them, constants."""
+
+    label: str
+    function: Callable[..., None]
+    arguments: tuple[Any, ...]
+
+    def buffers(self) -> Iterator[Buffer]:
+        for argument in self.arguments:
+            for item in argument if isinstance(argument, tuple) else (argument,):
+                if isinstance(item, Buffer):
+                    yield item
+
+
+def known_arrays(index: int, node: Node) -> dict[str, Any]:
+    """Everything that a pass of this node may name, except gradients."""
+    known: dict[str, Any] = {name: buffers_of(argument, "data") for name, argument in node.inputs.items()}
+    known |= {name: value.data for name, value in node.outputs.items()} | node.extra
+    known |= {name: param.data for name, param in node.layer.layer_params().items()}
+    known |= dict.fromkeys(node.layer.absent())
+    return known | {"seed": SEED, "step": STEP, "node": index}
+
+
+def make_call(node: Node, function: Callable[..., None], known: dict[str, Any]) -> Call:
+    label = f"{type(node.layer).__name__}.{function.__name__}"
+    names = parameters(function)
+    for name in names:
+        if name not in known:
+            raise GraphError(f"{label} names {name!r}, which is not an array of this layer{perhaps(name, known)}")
+    return Call(label, function, tuple(known[name] for name in names))
+
+
+def parameters(function: Callable[..., None]) -> list[str]:
+    """Names of the parameters of a pass, without `self`."""
+    return list(inspect.signature(function).parameters)

@@ -1,0 +1,84 @@
+"""Every op against its reference in float64, case by case."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from checks import Case, check_parity
+from fusegrad import ops
+from fusegrad.backend.availability import has_gpu
+from fusegrad.backend.selection import resolve
+from fusegrad.ops import Op, elementwise, op
+from ops.cases import CASES
+
+ALL = [
+    pytest.param(op, case, id=f"{op.__module__.rpartition('.')[2]}.{op.__name__}-{case.label}")
+    for op, cases in CASES.items()
+    for case in cases
+]
+
+
+@pytest.mark.parametrize(("op", "case"), ALL)
+def test_the_reference_in_float32(op, case):
+    check_parity(op.reference, op, case)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not has_gpu(), reason="needs CuPy and an NVIDIA GPU")
+@pytest.mark.parametrize(("op", "case"), ALL)
+def test_what_runs_on_the_gpu(op, case):
+    backend = resolve("cuda")
+    with backend.using_stream():
+        check_parity(op.launch, op, case, backend=backend)
+
+
+def test_every_op_has_cases():
+    modules = [import_module(f"{ops.__name__}.{module.name}") for module in pkgutil.iter_modules(ops.__path__)]
+    found = {item for module in modules for item in vars(module).values() if isinstance(item, Op)}
+    assert found
+    assert [f"{op.__module__}.{op.__name__}" for op in found if not CASES.get(op)] == []
+
+
+def test_labels_are_unique():
+    ids = [parameters.id for parameters in ALL]
+    assert len(ids) == len(set(ids))
+
+
+def wrong_formula(x, y):
+    y[...] = 1.0001 * x
+
+
+def overwritten_input(x, y):
+    y[...] = x
+    x[0] += 1
+
+
+def half_done(x, y):
+    y[: len(y) // 2] = x[: len(y) // 2]
+
+
+@pytest.mark.parametrize("wrong", [wrong_formula, overwritten_input, half_done])
+def test_a_planted_fault_is_found(wrong):
+    with pytest.raises(AssertionError, match="allowed"):
+        check_parity(wrong, elementwise.copy, Case("planted", {"x": (33,), "y": (33,)}))
+
+
+def test_writing_where_the_reference_adds_is_found():
+    with pytest.raises(AssertionError, match="y: off by"):
+        check_parity(elementwise.copy.reference, elementwise.accumulate, Case("planted", {"x": (33,), "y": (33,)}))
+
+
+def test_wrong_integers_are_found():
+    @op
+    def flip(mask):
+        np.bitwise_xor(mask, 1, out=mask)
+
+    with pytest.raises(AssertionError, match="mask"):
+        check_parity(lambda mask: None, flip, Case("planted", {"mask": CASES_OF_BITS}))
+
+
+CASES_OF_BITS = CASES[ops.dropout.backward][1].arrays["mask"]

@@ -1,0 +1,56 @@
+"""Every code block and every command of the README and of CONTRIBUTING runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = README + (ROOT / "CONTRIBUTING.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
+COMMANDS = [line.strip() for line in re.findall(r"^    (\S.*)$", re.sub(r"```.*?```", "", README, flags=re.S), re.M)]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_code_block_runs(block: str, tmp_path: Path) -> None:
+    run([sys.executable, "-W", "error", "-c", block], tmp_path)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith(".venv/bin/fusegrad")])
+def test_command_runs(command: str, tmp_path: Path) -> None:
+    words = shlex.split(command)[1:]
+    short = [] if words[0] == "doctor" else ["--epochs", "1"]  # the last of two equal options counts
+    run([sys.executable, "-m", "fusegrad", *words, *short], tmp_path)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith(".venv/bin/python")])
+def test_script_runs(command: str, tmp_path: Path) -> None:
+    run([sys.executable, str(ROOT / shlex.split(command)[1])], tmp_path)
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", PAGES))))
+def test_make_target_exists(target: str) -> None:
+    run(["make", "--dry-run", target], ROOT)
+
+
+def test_every_other_command_is_of_a_kind_that_other_tests_cover() -> None:
+    """Docker's are linted and compared with the Dockerfiles; pip's extras are compared with pyproject.toml below."""
+    known = (".venv/bin/", "make ", "docker ", "apt-get ", "python3 -m venv")
+    assert [command for command in COMMANDS if not command.startswith(known)] == []
+
+
+def test_extras_exist() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    for extra in re.findall(r"\.\[(\w+)\]", README):
+        assert re.search(rf"^{extra} = \[", project, re.M), extra
+
+
+def run(words: list[str], folder: Path) -> None:
+    result = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
