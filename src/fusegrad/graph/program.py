@@ -9,9 +9,9 @@ from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.backward import Demand
 from fusegrad.graph.bind import Bound, bind
 from fusegrad.graph.layer import Module
-from fusegrad.graph.optimization import Optimizer
+from fusegrad.graph.optimization import Optimizer, OptimizerState
 from fusegrad.graph.param import Param
-from fusegrad.graph.plan import plan_memory
+from fusegrad.graph.plan import Plan, plan_memory
 from fusegrad.graph.scalar import Ring, Scalar
 from fusegrad.graph.schedule import make_schedule
 from fusegrad.graph.spec import GraphError, require
@@ -55,19 +55,12 @@ class Program:
         self.check_graph()
         demand = self.demand(train, with_optimizer=optimizer is not None)
         self.trains = bool(demand)
-        loss = self.outputs[0]
-        scalar = len(self.outputs) == 1 and loss.shape == () and loss.spec.is_float
-        require(scalar or not self.trains, "training", "one floating-point scalar as loss", self.outputs)
-        self.schedule = make_schedule(self.nodes, loss, arena.dtype, demand)
-        kept = [*(value.data for value in self.keep), *(value.grad for value in gradients_of)]
-        calls = self.schedule.forward + self.schedule.adding  # which names every buffer that `backward` names
-        self.plan = plan_memory(calls, [value.data for value in inputs], kept, arena.backend.alignment)
-        require(
-            not optimizer or bool(self.schedule.trained), "an optimizer", "a parameter that the loss reaches", "none"
-        )
-        self.optimizer_state = arena.optimizer_state(optimizer, reached) if optimizer else None
+        self.check_loss()
+        self.schedule = make_schedule(self.nodes, self.outputs[0], arena.dtype, demand)
+        self.plan = self.make_plan()
+        self.optimizer_state = self.attach(optimizer) if optimizer else None
         self.updates = self.optimizer_state.bind() if self.optimizer_state else []
-        self.ring = Ring(arena.backend, loss.dtype) if scalar else None
+        self.ring = Ring(arena.backend, self.outputs[0].dtype) if self.has_loss else None
         self.bound: Bound | None = None
         self.bind()
 
@@ -159,6 +152,24 @@ class Program:
 
     def unbind(self) -> None:
         self.bound = None
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether the output is one floating-point number."""
+        return len(self.outputs) == 1 and self.outputs[0].shape == () and self.outputs[0].spec.is_float
+
+    def make_plan(self) -> Plan:
+        kept = [*(value.data for value in self.keep), *(value.grad for value in self.gradients_of)]
+        calls = self.schedule.forward + self.schedule.adding  # which names every buffer that `backward` names
+        return plan_memory(calls, [value.data for value in self.inputs], kept, self.arena.backend.alignment)
+
+    def attach(self, optimizer: Optimizer) -> OptimizerState:
+        trained = self.schedule.trained
+        require(bool(trained), str(optimizer), "a parameter that the loss reaches", "none")
+        return self.arena.optimizer_state(optimizer, trained)
+
+    def check_loss(self) -> None:
+        require(self.has_loss or not self.trains, "training", "one floating-point scalar as loss", self.outputs)
 
     def check_graph(self) -> None:
         """Every input that the nodes need is listed, and every parameter lives in this arena, in the nodes' dtype."""
