@@ -72,7 +72,7 @@ def check_parity(
     run(**actual, **case.options)
     for name in given:
         for wanted, got in zip(leaves(expected[name]), leaves(actual[name]), strict=True):
-            check_close(name, home.to_numpy(got), wanted, dtype, case.reduction)
+            check_close(f"{case.label}: {name}", home.to_numpy(got), wanted, dtype, case.reduction)
 
 
 def check_close(name: str, actual: np.ndarray, expected: np.ndarray, dtype: str, reduction: int = 1) -> None:
@@ -83,7 +83,7 @@ def check_close(name: str, actual: np.ndarray, expected: np.ndarray, dtype: str,
     rms = np.sqrt(np.mean(np.square(expected, dtype="float64")))
     error = np.abs(actual.astype("float64") - expected).max(initial=0)
     allowed = 8 * np.finfo(dtype).eps * np.sqrt(reduction) * rms
-    assert error <= allowed, f"{name}: off by {error:.2e}, allowed {allowed:.2e}"
+    assert error <= allowed, f"{name} is off by {error:.2e}, allowed {allowed:.2e}"
 
 
 def widened(array: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ FLOORS = {
     "training": 5,
     TOP: 6,  # the public names of `import fusegrad`
     "cli": 7,
+    "__main__": 8,
 }
 NEIGHBOURS = {("training", "metrics")}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

@@ -1,6 +1,6 @@
 """fusegrad: neural networks planned once and run fused, on NVIDIA GPUs through CuPy, elsewhere through NumPy."""
 
-from fusegrad import initializers, layers, losses, ops, optimizers, random, schedules
+from fusegrad import initializers, layers, losses, metrics, ops, optimizers, random, schedules
 from fusegrad.backend import doctor, select, using
 from fusegrad.graph import (
     Arrays,
@@ -22,6 +22,7 @@ from fusegrad.graph import (
     sum,
 )
 from fusegrad.layers import Sequential
+from fusegrad.training import Trainer, callbacks, data
 
 __all__ = [
     "Arrays",
@@ -37,13 +38,17 @@ __all__ = [
     "Scalar",
     "Sequential",
     "Spec",
+    "Trainer",
     "Value",
+    "callbacks",
     "check_gradients",
+    "data",
     "doctor",
     "initializers",
     "layers",
     "losses",
     "mean",
+    "metrics",
     "ops",
     "optimizers",
     "random",

@@ -175,7 +175,9 @@ def labels_of(metric: Metric, prediction: Any, target: Any) -> Any:
     labels = target.argmax(-1) if target.ndim == prediction.ndim else target
     fits = labels.shape == prediction.shape[:-1] and labels.dtype.kind in "iu"
     if not fits or (target.ndim == prediction.ndim and target.shape != prediction.shape):
-        raise ValueError(f"{metric} expects labels or distributions for logits {prediction.shape}, got {target.shape} {target.dtype}")
+        raise ValueError(
+            f"{metric} expects labels or distributions for logits {prediction.shape}, got {target.shape} {target.dtype}"
+        )
     return labels
 
 

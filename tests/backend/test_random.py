@@ -130,6 +130,12 @@ def test_normal_has_the_moments_and_the_quantiles_of_its_law() -> None:
     assert all(abs((a * b).mean()) < 4 * scale for a, b in pairwise([z[0::4], z[1::4], z[2::4], z[3::4]]))
 
 
+def test_normal_is_box_muller_of_pairs_of_words() -> None:
+    u, v = ((draw(random.bits, (500, 2), "uint32") >> 9) + 0.5).T / 2**23
+    expected = np.sqrt(-2 * np.log(u)) * np.stack([np.cos(2 * np.pi * v), np.sin(2 * np.pi * v)])
+    np.testing.assert_allclose(draw(random.normal, (500, 2), "float64"), expected.T, rtol=1e-12, atol=1e-12)
+
+
 def test_normal_is_finite_at_the_ends_of_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
     ends = np.array([0, 0, 0, ONES, ONES, 0, ONES, ONES], np.uint32)
     out = np.empty(8, np.float32)
@@ -153,6 +159,13 @@ def test_keep_follows_the_words() -> None:
     mask = np.empty(1001, np.uint8)
     random.keep(mask, 1, 2, 3, 0.25)
     np.testing.assert_array_equal(mask, draw(random.bits, 1001, "uint32") >= 1 << 30)
+
+
+def test_keep_drops_words_below_the_rate_and_keeps_those_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.empty(2, np.uint8)
+    monkeypatch.setattr(random, "draws", lambda *arguments: [(mask, np.array([(1 << 30) - 1, 1 << 30], np.uint32))])
+    random.keep(mask, 1, 2, 3, 0.25)
+    assert mask.tolist() == [0, 1]
 
 
 def test_a_higher_rate_drops_what_a_lower_one_drops() -> None:

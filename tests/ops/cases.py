@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 from checks import Case, Draw
@@ -32,6 +34,11 @@ COORDINATES = {"seed": Draw((), 0, 2**40, "uint64"), "step": Draw((), 1, 2**40, 
 def alike(*names: str, **options: Any) -> list[Case]:
     """Cases in which all arrays have one shape, for each of SIZES."""
     return [Case("x".join(map(str, size)), dict.fromkeys(names, size), options) for size in SIZES]
+
+
+def marked(mark: str, cases: list[Case]) -> list[Case]:
+    """The cases under labels that tell them from others of the same shapes."""
+    return [replace(case, label=f"{case.label}-{mark}") for case in cases]
 
 
 def positive(shape: tuple[int, ...]) -> Draw:
@@ -73,11 +80,8 @@ def binary_backward(*factors: str, **options: Any) -> list[Case]:
 
 
 def adding_backward() -> list[Case]:
-    return [
-        Case(f"{case.label}-{'adds' if add else 'writes'}", case.arrays, {"add_da": add, "add_db": add}, case.reduction)
-        for add in (False, True)
-        for case in binary_backward()
-    ]
+    writing = binary_backward(add_da=False, add_db=False)
+    return [*writing, *marked("adds", binary_backward(add_da=True, add_db=True))]
 
 
 LINEARS = (1, 1, 1), (31, 33, 17), (33, 64, 10), (128, 300, 65)  # rows, width_in, width_out
@@ -117,10 +121,7 @@ def pair(*shape: int, **arrays: Any) -> Case:
     """A loss of predictions and targets of one shape."""
     weighted = arrays.get("weight") is not None
     label = "x".join(map(str, shape)) + ("-weighted" if weighted else "")
-    size = 1
-    for extent in shape:
-        size *= extent
-    return Case(label, {"x": shape, "target": share(shape), "weight": None, **arrays}, reduction=size)
+    return Case(label, {"x": shape, "target": share(shape), "weight": None, **arrays}, reduction=prod(shape))
 
 
 MEANS = [pair(1, 1), pair(33), pair(31, 33), pair(3, 5, 7), pair(31, 7, weight=share((31,)))]
@@ -131,7 +132,7 @@ def with_arrays(cases: list[Case], **arrays: Any) -> list[Case]:
     extended = []
     for case in cases:
         more = {name: case.arrays["x"] if entry == "x" else entry for name, entry in arrays.items()}
-        extended.append(Case(case.label, {**case.arrays, **more}, case.options, case.reduction))
+        extended.append(replace(case, arrays={**case.arrays, **more}))
     return extended
 
 
@@ -196,8 +197,8 @@ CASES: dict[Op, list[Case]] = {
     activation.tanh_backward: alike("dy", "y", "dx"),
     adam.update: [
         *adam_cases(weight_decay=0.0, decoupled=False),
-        *adam_cases(weight_decay=0.1, decoupled=False),
-        *adam_cases(weight_decay=0.1, decoupled=True),
+        *marked("decay", adam_cases(weight_decay=0.1, decoupled=False)),
+        *marked("decoupled", adam_cases(weight_decay=0.1, decoupled=True)),
     ],
     arithmetic.add: binary(),
     arithmetic.add_backward: adding_backward(),
@@ -207,7 +208,10 @@ CASES: dict[Op, list[Case]] = {
     arithmetic.multiply_backward: binary_backward("a", "b"),
     arithmetic.divide: binary(),
     arithmetic.divide_backward: binary_backward("b", "y"),
-    arithmetic.affine: [*alike("x", "y", scale=3.0, shift=-0.5), *alike("x", "y", scale=0.25, shift=0.0)],
+    arithmetic.affine: [
+        *alike("x", "y", scale=0.25, shift=0.0),
+        *marked("shift", alike("x", "y", scale=3.0, shift=-0.5)),
+    ],
     arithmetic.power: [
         *alike("x", "y", exponent=2.0),
         Case("square-root", {"x": positive((33, 3)), "y": (33, 3)}, {"exponent": 0.5}),
@@ -229,8 +233,7 @@ CASES: dict[Op, list[Case]] = {
         for size in SIZES
     ],
     dropout.backward: [
-        Case("x".join(map(str, size)), {"dy": size, "mask": bits(size), "dx": size}, {"rate": 0.3})
-        for size in SIZES
+        Case("x".join(map(str, size)), {"dy": size, "mask": bits(size), "dx": size}, {"rate": 0.3}) for size in SIZES
     ],
     elementwise.fill: alike("x", number=-1.5),
     elementwise.copy: alike("x", "y"),
@@ -241,8 +244,8 @@ CASES: dict[Op, list[Case]] = {
     mse.forward: with_arrays(MEANS, y=()),
     mse.backward: [
         *with_arrays(MEANS, dy=(), dx="x", dtarget=None),
-        *with_arrays(MEANS[-1:], dy=(), dx=None, dtarget="x"),
-        *with_arrays(MEANS[-1:], dy=(), dx="x", dtarget="x"),
+        *marked("only-target", with_arrays(MEANS, dy=(), dx=None, dtarget="x")),
+        *marked("both", with_arrays(MEANS, dy=(), dx="x", dtarget="x")),
     ],
     noise.normal: [
         Case("x".join(map(str, size)), {"y": size, **COORDINATES}, {"mean": 0.5, "std": 2.0}) for size in SIZES
@@ -262,11 +265,11 @@ CASES: dict[Op, list[Case]] = {
         Case("rows", {"dy": (1, 33), "dx": (31, 33)}, {"scale": 1.0}),
         Case("all", {"dy": (1, 1, 1), "dx": (3, 5, 7)}, {"scale": 0.25}),
     ],
-    sgd.update: [*optimizer({}, weight_decay=0.0), *optimizer({}, weight_decay=0.1)],
+    sgd.update: [*optimizer({}, weight_decay=0.0), *marked("decay", optimizer({}, weight_decay=0.1))],
     sgd.momentum_update: [
         *momentum_cases(nesterov=False, weight_decay=0.0),
-        *momentum_cases(nesterov=False, weight_decay=0.1),
-        *momentum_cases(nesterov=True, weight_decay=0.1),
+        *marked("decay", momentum_cases(nesterov=False, weight_decay=0.1)),
+        *marked("nesterov", momentum_cases(nesterov=True, weight_decay=0.1)),
     ],
     shape.take: [Case(label, {"x": x, "y": y}, {"index": index}) for label, (x, index, y) in TAKES.items()],
     shape.take_backward: [
@@ -274,14 +277,16 @@ CASES: dict[Op, list[Case]] = {
         for label, (x, index, y) in TAKES.items()
         for add in (False, True)
     ],
-    shape.concat: [
-        Case(label, {"y": y, "parts": parts}, {"axis": axis}) for label, (parts, y, axis) in PARTS.items()
-    ],
+    shape.concat: [Case(label, {"y": y, "parts": parts}, {"axis": axis}) for label, (parts, y, axis) in PARTS.items()],
     shape.split: [
         *(
             Case(label, {"y": y, "parts": parts, "like": parts}, {"axis": axis})
             for label, (parts, y, axis) in PARTS.items()
         ),
-        Case("one-unneeded", {"y": (4, 9), "parts": [(4, 2), None, (4, 3)], "like": [(4, 2), (4, 4), (4, 3)]}, {"axis": 1}),
+        Case(
+            "one-unneeded",
+            {"y": (4, 9), "parts": [(4, 2), None, (4, 3)], "like": [(4, 2), (4, 4), (4, 3)]},
+            {"axis": 1},
+        ),
     ],
 }

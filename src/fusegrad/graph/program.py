@@ -7,7 +7,7 @@ from typing import Any
 
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.backward import Demand
-from fusegrad.graph.bind import Bound, bind
+from fusegrad.graph.bind import Bound, Pass, bind
 from fusegrad.graph.layer import Module
 from fusegrad.graph.optimization import Optimizer, OptimizerState
 from fusegrad.graph.param import Param
@@ -104,8 +104,7 @@ class Program:
             feed(array)
         if self.trains:
             self.arena.step += 1
-        for call in bound.forward:
-            call()
+        self.run(bound.forward)
         self.arena.block.occupy(self)
         return bound
 
@@ -113,16 +112,19 @@ class Program:
         """Compute the gradients of the last forward pass; with `accumulate`, add to those of parameters."""
         require(self.trains, "backward", "a program with an optimizer, train= or gradients_of=", "an evaluating one")
         bound = self.present()
-        for call in bound.adding if accumulate else bound.backward:
-            call()
+        self.run(bound.adding if accumulate else bound.backward)
 
     def update(self, scale: float = 1.0) -> None:
         """Let the optimizer update the trained parameters from their gradients, times `scale`."""
         if self.optimizer_state is None:
             raise GraphError("update expects a program with an optimizer, got one without")
         self.optimizer_state.advance(scale)
-        for call in self.updates:
-            call()
+        self.run(self.updates)
+
+    def run(self, calls: Pass) -> None:
+        with self.arena.backend.using_stream():
+            for call in calls:
+                call()
 
     def read(self, value: Value) -> Any:
         """A fresh copy of what a kept Value was in the last pass."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from fusegrad.graph import (
     GraphError,
-    Input,
     LeastRecentlyUsed,
     Module,
     Optimizer,
     Program,
-    Spec,
     Value,
     flatten,
     require,
@@ -23,21 +21,7 @@ from fusegrad.training.data import Batch
 from fusegrad.training.home import Home
 from fusegrad.training.objective import Objective
 from fusegrad.training.scoring import Scores
-from fusegrad.training.structure import mapped
-
-
-@dataclass(frozen=True)
-class Traced:
-    """A model called on the Values of a batch; `loss` is None where there are no targets."""
-
-    batch: Batch
-    outputs: Any
-    loss: Value | None
-
-    @property
-    def limits(self) -> dict[str, int]:
-        """Below which the integers of an input must lie, by label."""
-        return {label: value.limit for label, value in self.batch.named().items() if value.limit is not None}
+from fusegrad.training.tracing import Traced, Tracer
 
 
 @dataclass(frozen=True)
@@ -53,10 +37,13 @@ class Network:
     """A model with its losses, and a program for every purpose and shape of batch."""
 
     def __init__(self, model: Module, objective: Objective, optimizer: Optimizer, scores: Scores, home: Home) -> None:
-        require(isinstance(model, Module) and callable(model), "Trainer", "a model or a layer", type(model).__name__)
-        self.model, self.objective, self.optimizer, self.scores, self.home = model, objective, optimizer, scores, home
+        self.tracer = Tracer(model, objective, home.precision)
+        self.optimizer, self.scores, self.home = optimizer, scores, home
         self.example: Batch | None = None
-        self.seen: dict[str, Spec] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop all programs."""
         self.training, self.evaluating, self.predicting = (LeastRecentlyUsed[Passes]() for _ in range(3))
 
     def for_training(self, batch: Batch) -> Passes:
@@ -72,52 +59,79 @@ class Network:
         return self.find(self.predicting, Batch(batch.x), self.make_prediction)
 
     def make_training(self, traced: Traced) -> Passes:
-        judged = self.scores.judged(traced.outputs)
-        inputs = traced.batch.arrays()
-        program = Program(inputs, loss_of(traced), self.home.found(), self.optimizer, keep=judged)
-        require(program.trains, f"training {self.model}", "a parameter that the loss reaches", "none")
+        judged = self.judged(traced)
+        program = Program(traced.batch.arrays(), loss_of(traced), self.home.found(), self.optimizer, keep=judged)
+        require(program.trains, f"training {self.tracer.model}", "a parameter that the loss reaches", "none")
         return Passes(traced, judged, program)
 
     def make_evaluation(self, traced: Traced) -> Passes:
-        judged = self.scores.judged(traced.outputs)
+        judged = self.judged(traced)
         return Passes(traced, judged, Program(traced.batch.arrays(), [loss_of(traced), *judged], self.home.found()))
 
     def make_prediction(self, traced: Traced) -> Passes:
         return Passes(traced, [], Program(traced.batch.arrays(), flatten(traced.outputs), self.home.found()))
 
+    def judged(self, traced: Traced) -> list[Value]:
+        """The output that each metric reads; GraphError where it or its target is missing."""
+        self.scores.targets(traced.batch.y)
+        return self.scores.judged(traced.outputs)
+
+    def update(self, scale: float = 1.0) -> None:
+        """Let the optimizer update from the gradients that are there, times `scale`."""
+        latest = next(reversed(self.training.kept.values()))  # any would do: programs share gradients and state
+        latest.program.update(scale)
+
+    def judge(self, scores: Scores, predictions: Sequence[Any], batch: Batch) -> None:
+        """Let metrics see what a program made of a batch, on the device where it is."""
+        if not predictions:
+            return
+        backend = self.home.found().backend
+        with backend.using_stream():
+            weight = None if batch.weight is None else backend.asarray(batch.weight)
+            scores.update(predictions, [backend.asarray(target) for target in scores.targets(batch.y)], weight)
+
     def find(self, kept: LeastRecentlyUsed[Passes], batch: Batch, make: Callable[[Traced], Passes]) -> Passes:
-        """What was built for batches of these shapes and dtypes, or built now; nothing changes where that fails."""
-        specs = self.specs(batch)
-        with self.untouched_on_failure():
-            passes = kept.get(tuple(specs.named().items()), lambda: make(self.trace(specs)))
-        self.seen |= {label: spec for label, spec in specs.named().items() if label not in self.seen}
+        """What was built for batches of these shapes and dtypes, or is built now."""
+        specs = self.tracer.specs(batch)
+        if self.home.arena is not None:
+            self.home.found()
+        return kept.get(tuple(specs.named().items()), lambda: self.build(specs, make))
+
+    def build(self, specs: Batch, make: Callable[[Traced], Passes]) -> Passes:
+        """Trace, plan and bind; where that fails, nothing has changed."""
+        with self.unchanged_on_failure():
+            traced = self.tracer.trace(specs)
+            self.home.settle()
+            passes = make(traced)
+        self.tracer.seen = specs.named() | self.tracer.seen
         if self.example is None or (self.example.y is None and specs.y is not None):
             self.example = specs
         return passes
 
-    def specs(self, batch: Batch) -> Batch:
-        """Shapes of a batch, with the dtypes that the program computes in."""
-        x = mapped(self.spec_of_input, batch.x, "x")
-        y = mapped(self.spec_of_target, batch.y, "y")
-        return Batch(x, y, mapped(self.spec_of_weight, batch.weight, ""))
+    def build_for(self, specs: Batch) -> None:
+        """Make parameters, and optimizer state if there are targets, for batches of these Specs."""
+        make = self.make_prediction if specs.y is None else self.make_training
+        kept = self.predicting if specs.y is None else self.training
+        if self.home.arena is None or (
+            specs.y is not None and self.optimizer not in self.home.found().optimizer_states
+        ):
+            kept.get(tuple(specs.named().items()), lambda: self.build(specs, make))
 
-    def spec_of_input(self, _: str, array: Any) -> Spec:
-        kinds = {"f": self.home.precision, "b": "uint8"}
-        return Spec(array.shape, kinds.get(array.dtype.kind, array.dtype.name))
-
-    def spec_of_target(self, _: str, array: Any) -> Spec:
-        integer = "int32" if array.dtype == "int32" else "int64"
-        return Spec(array.shape, self.home.precision if array.dtype.kind == "f" else integer)
-
-    def spec_of_weight(self, _: str, array: Any) -> Spec:
-        return Spec(array.shape, self.home.precision)
-
-    def trace(self, specs: Batch) -> Traced:
-        """Call model and loss on Values; GraphError where the batch does not fit them."""
-        self.check_alike(specs)
+    @contextmanager
+    def unchanged_on_failure(self) -> Iterator[None]:
+        """If the body raises, the network is as it was before."""
+        before = self.example, self.tracer.seen
         try:
-            traced = self.call(specs)
-        except GraphError as error:
-            raise GraphError(f"{error}{self.differences(specs)}") from None
-        self.home.make(self.scores_and_losses_fit(traced))
-        return traced
+            with self.home.unchanged_on_failure():
+                yield
+        except BaseException:
+            self.example, self.tracer.seen = before
+            if self.home.arena is None:
+                self.forget()
+            raise
+
+
+def loss_of(traced: Traced) -> Value:
+    if traced.loss is None:
+        raise GraphError("y is missing: the loss needs targets")
+    return traced.loss

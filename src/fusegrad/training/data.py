@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from fusegrad.training.checks import check_limits, check_numbers, count_rows, whole_number
 from fusegrad.training.structure import Structure, arranged, leaves, mapped
 
+NAMES = ("x", "y", "sample_weight")  # the parts of a batch, as errors call them
+
 
 def batches(
     x: Any,
@@ -49,9 +51,13 @@ class Batch:
     y: Structure = None
     weight: Any = None
 
+    def parts(self) -> tuple[Structure, Structure, Structure]:
+        return self.x, self.y, self.weight
+
     def named(self) -> dict[str, Any]:
         """Everything by label, in the order in which programs take it."""
-        return leaves(self.x, "x") | leaves(self.y, "y") | leaves(self.weight, "sample_weight")
+        pairs = [leaves(part, name) for part, name in zip(self.parts(), NAMES, strict=True)]
+        return pairs[0] | pairs[1] | pairs[2]
 
     def arrays(self) -> list[Any]:
         return list(self.named().values())
@@ -67,7 +73,10 @@ class Batch:
 
 
 class RowData:
-    """A data set in arrays, of which each batch takes its rows; nothing else is copied."""
+    """A data set in arrays, of which each batch takes its rows; nothing else is copied.
+
+    With `dtype`, numbers must be finite in it.
+    """
 
     def __init__(
         self,
@@ -79,6 +88,7 @@ class RowData:
         seed: int = 0,
         shuffle: bool = False,
         drop_last: bool = False,
+        dtype: str | None = None,
     ) -> None:
         self.x, self.y = arranged(x, "x"), None if y is None else arranged(y, "y")
         self.weight = None if weight is None else arranged(weight, "sample_weight")
@@ -87,6 +97,8 @@ class RowData:
         self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
         if len(self) == 0:
             raise ValueError(f"drop_last leaves no batch of {batch_size} in {self.rows} rows")
+        if dtype is not None:
+            check_numbers(self.x, self.y, self.weight, dtype)
 
     def __len__(self) -> int:
         """Batches of one epoch."""
@@ -103,59 +115,16 @@ class RowData:
         def pick(_: str, array: Any) -> Any:
             return array[rows]
 
-        return Batch(mapped(pick, self.x, "x"), mapped(pick, self.y, "y"), mapped(pick, self.weight, ""))
+        parts = zip((self.x, self.y, self.weight), NAMES, strict=True)
+        return Batch(*(mapped(pick, part, name) for part, name in parts))
 
     def examples(self) -> list[Batch]:
         """One batch of each size that an epoch has."""
         sizes = dict.fromkeys((min(self.batch_size, self.rows), self.rows - (len(self) - 1) * self.batch_size))
         return [self.take(slice(0, size)) for size in sizes if size <= self.batch_size]
 
-    def check(self, dtype: str, limits: dict[str, int]) -> None:
-        """ValueError for numbers that are not finite in `dtype` or labels out of range."""
-        check_numbers(self.x, self.y, self.weight, dtype)
-        check_limits(self.x, "x", limits)
-        check_limits(self.y, "y", limits)
-
-
-class StreamData:
-    """An iterable of batches `(x, y)` or `(x, y, weight)`; each is checked when it comes."""
-
-    def __init__(self, source: Iterable[Any], dtype: str) -> None:
-        if not isinstance(source, Iterable) or hasattr(source, "shape") or isinstance(source, dict | str):
-            raise ValueError(f"y is missing: without it, x expects an iterable of batches, got {type(source).__name__}")
-        self.source, self.dtype = source, dtype
-        self.is_once_only = isinstance(source, Iterator)
-
-    def __len__(self) -> int:
-        """Batches of one epoch, 0 where the iterable does not tell."""
-        return len(self.source) if hasattr(self.source, "__len__") else 0
-
-    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        for number, item in enumerate(self.source):
-            if number >= start:
-                yield self.checked(number, item)
-
-    def checked(self, number: int, item: Any) -> Batch:
-        if not isinstance(item, list | tuple) or len(item) not in (2, 3):
-            raise ValueError(f"batch {number} expects (x, y) or (x, y, weight), got {type(item).__name__}; is y missing?")
-        try:
-            return checked_batch(*item, dtype=self.dtype)
-        except ValueError as error:
-            raise ValueError(f"batch {number}: {error}") from None
-
-    def examples(self) -> list[Batch]:
-        return []
-
-    def check(self, dtype: str, limits: dict[str, int]) -> None:
-        """Nothing: batches are checked one by one."""
-
-
-Data = RowData | StreamData
-
-
-def checked_batch(x: Any, y: Any, weight: Any = None, *, dtype: str) -> Batch:
-    """One batch, of which everything but the range of labels is checked; a program checks that before it runs."""
-    batch = Batch(arranged(x, "x"), arranged(y, "y"), None if weight is None else arranged(weight, "sample_weight"))
-    count_rows(batch.x, batch.y, batch.weight)
-    check_numbers(batch.x, batch.y, batch.weight, dtype)
-    return batch
+    def check_limits(self, limits: Iterable[dict[str, int]]) -> None:
+        """ValueError for integers that are not below their limits, by label."""
+        for by_label in limits:
+            check_limits(self.x, "x", by_label)
+            check_limits(self.y, "y", by_label)

@@ -46,7 +46,8 @@ class Objective:
         for term, label in zip(terms, self.parts, strict=True):
             scalar = isinstance(term, Value) and term.shape == ()
             require(scalar, label, "to return a scalar Value", term)
-        return sum(terms[1:], start=terms[0])
+        total: Value = sum(terms[1:], start=terms[0])
+        return total
 
     def matched(self, output: Structure, target: Structure) -> list[tuple[Callable[..., Any], Any, Any]]:
         """Every loss with its output and target; GraphError where they do not match."""

@@ -1,0 +1,80 @@
+"""Data sets in the forms that `Trainer.fit` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any
+
+from fusegrad.training.checks import check_numbers, count_rows
+from fusegrad.training.data import Batch, RowData
+from fusegrad.training.structure import arranged
+
+
+class StreamData:
+    """An iterable of batches `(x, y)` or `(x, y, weight)`; each is checked when it comes."""
+
+    def __init__(self, source: Iterable[Any], dtype: str) -> None:
+        if not isinstance(source, Iterable) or hasattr(source, "shape") or isinstance(source, dict | str):
+            raise ValueError(f"y is missing: without it, x expects an iterable of batches, got {type(source).__name__}")
+        self.source, self.dtype = source, dtype
+        self.is_once_only = isinstance(source, Iterator)
+
+    def __len__(self) -> int:
+        """Batches of one epoch, 0 where the iterable does not tell."""
+        return len(self.source) if isinstance(self.source, Sized) else 0
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        for number, item in enumerate(self.source):
+            if number >= start:
+                yield self.checked(number, item)
+
+    def checked(self, number: int, item: Any) -> Batch:
+        if not isinstance(item, list | tuple) or len(item) not in (2, 3):
+            raise ValueError(
+                f"batch {number} expects (x, y) or (x, y, weight), got {type(item).__name__}; is y missing?"
+            )
+        try:
+            return checked_batch(*item, dtype=self.dtype)
+        except ValueError as error:
+            raise ValueError(f"batch {number}: {error}") from None
+
+    def examples(self) -> list[Batch]:
+        return []
+
+    def check_limits(self, limits: Iterable[dict[str, int]]) -> None:
+        """Nothing: a program checks each batch before it runs."""
+
+
+Data = RowData | StreamData
+
+
+def checked_batch(x: Any, y: Any, weight: Any = None, *, dtype: str) -> Batch:
+    """One batch, of which everything but the range of labels is checked; a program checks that before it runs."""
+    batch = Batch(arranged(x, "x"), arranged(y, "y"), None if weight is None else arranged(weight, "sample_weight"))
+    count_rows(batch.x, batch.y, batch.weight)
+    check_numbers(batch.x, batch.y, batch.weight, dtype)
+    return batch
+
+
+def as_data(x: Any, y: Any, weight: Any, epochs: int, *, dtype: str, batch_size: int, **options: Any) -> Data:
+    """Arrays with targets, or an iterable of batches where there is no y."""
+    if y is not None:
+        return RowData(x, y, weight, dtype=dtype, batch_size=batch_size, **options)
+    if weight is not None:
+        raise ValueError("sample_weight goes with arrays x and y; batches bring their own: (x, y, weight)")
+    stream = StreamData(x, dtype)
+    if stream.is_once_only and epochs > 1:
+        raise ValueError(
+            f"{type(x).__name__} can be gone through only once, not in {epochs} epochs; give a list of batches"
+        )
+    return stream
+
+
+def as_validation(given: Any, epochs: int, *, dtype: str, batch_size: int) -> Data:
+    """`(x, y)` or `(x, y, weight)`, or an iterable of batches."""
+    if not isinstance(given, tuple):
+        return as_data(given, None, None, epochs, dtype=dtype, batch_size=batch_size)
+    if len(given) not in (2, 3):
+        raise ValueError(f"validation expects (x, y) or (x, y, weight), got a tuple of {len(given)}")
+    x, y, weight = (*given, None)[:3]
+    return RowData(x, y, weight, dtype=dtype, batch_size=batch_size)

@@ -1,0 +1,117 @@
+"""Every layer against finite differences in float64; a planted wrong gradient is caught."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fusegrad import initializers, layers
+from fusegrad.graph import Arrays, GradientError, Layer, Model, Param, Spec, check_gradients
+from fusegrad.layers import Add, Concat, Dropout, Flatten, Linear, ReLU, Reshape, Sequential, Sigmoid, Tanh
+
+
+def random_bias(width, **options):
+    return Linear(width, bias_init=initializers.normal(1.0), **options)
+
+
+class Tied(Model):
+    """Encodes and decodes with one matrix, under two names of two layers."""
+
+    def __init__(self):
+        self.encode, self.decode = Linear(4, width_in=4), Linear(4, width_in=4)
+        self.decode.weight = self.encode.weight
+
+    def call(self, x):
+        return self.decode(self.encode(x))
+
+
+class SharedLayer(Model):
+    """One layer, three nodes; the first output has two readers."""
+
+    def __init__(self):
+        self.layer, self.tanh = random_bias(5), Tanh()
+
+    def call(self, x):
+        y = self.tanh(self.layer(x))
+        return self.layer(self.layer(y)) + y
+
+
+class Twice(Model):
+    """The same Value twice in one call."""
+
+    def __init__(self, layer):
+        self.layer, self.linear = layer, Linear(4)
+
+    def call(self, x):
+        y = self.linear(x)
+        return self.layer(y, y)
+
+
+CASES = [
+    (lambda: random_bias(3), [(4, 5)]),
+    (lambda: random_bias(1), [(1, 1)]),
+    (lambda: random_bias(7), [(2, 3, 5)]),
+    (lambda: random_bias(2), [(2, 3, 4, 5)]),
+    (lambda: Linear(3, bias=False), [(4, 5)]),
+    (lambda: Linear(3, bias=False), [(2, 3, 5)]),
+    *((layer, [shape]) for layer in (ReLU, Sigmoid, Tanh) for shape in [(1,), (4, 5), (2, 3, 4)]),
+    (Dropout, [(40, 5)]),
+    (lambda: Dropout(0.1), [(4, 5, 6)]),
+    (lambda: Dropout(0.0), [(4, 5)]),
+    (Add, [(4, 5), (4, 5)]),
+    (Add, [(4, 5), (5,)]),
+    (Concat, [(4, 5)]),
+    (Concat, [(4, 5), (4, 2), (4, 1)]),
+    (lambda: Concat(axis=0), [(4, 5), (2, 5)]),
+    (lambda: Concat(axis=1), [(2, 3, 4), (2, 1, 4)]),
+    (Flatten, [(2, 3, 4)]),
+    (lambda: Reshape(6, -1), [(2, 3, 4)]),
+    (lambda: Sequential(random_bias(8), ReLU(), Dropout(0.3), random_bias(3), Sigmoid()), [(4, 5)]),
+    (Tied, [(3, 4)]),
+    (SharedLayer, [(3, 5)]),
+    (lambda: Twice(Add()), [(3, 5)]),
+    (lambda: Twice(Concat()), [(3, 5)]),
+]
+
+
+@pytest.mark.parametrize(("make", "shapes"), CASES, ids=[f"{make()}-{shapes}" for make, shapes in CASES])
+def test_gradients_agree_with_finite_differences(make, shapes):
+    check_gradients(make(), *shapes)
+
+
+def test_every_layer_is_checked():
+    checked = {type(make()) for make, _ in CASES}
+    assert [name for name in layers.__all__ if getattr(layers, name) not in checked] == []
+
+
+class Scale(Layer):
+    """y = gain x, with gradients off by the factors `wrong_x` and `wrong_gain`."""
+
+    def __init__(self, wrong_x=1.0, wrong_gain=1.0):
+        self.wrong_x, self.wrong_gain = wrong_x, wrong_gain
+        self.gain = Param((4,), initializers.normal(1.0))
+
+    def plan(self, x: Spec) -> Arrays:
+        return Arrays({"y": x})
+
+    def forward(self, x, gain, y):
+        np.multiply(x, gain, out=y)
+
+    def backward(self, x, gain, dy, dx, dgain):
+        np.multiply(self.wrong_x * gain, dy, out=dx)
+        dgain[...] = self.wrong_gain * (x * dy).sum(0)
+
+
+def test_a_right_layer_passes():
+    assert check_gradients(Scale(), (3, 4)) < 1e-8
+
+
+@pytest.mark.parametrize("wrong", [{"wrong_x": 1.001}, {"wrong_gain": 1.001}, {"wrong_x": -1.0}, {"wrong_gain": 0.0}])
+def test_a_planted_wrong_gradient_is_caught(wrong):
+    with pytest.raises(GradientError, match="Scale: gradients differ from finite differences by"):
+        check_gradients(Scale(**wrong), (3, 4))
+
+
+def test_a_gradient_that_is_not_finite_is_caught():
+    with pytest.raises(GradientError, match="nan"):
+        check_gradients(Scale(wrong_x=np.nan), (3, 4))

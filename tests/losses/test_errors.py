@@ -1,0 +1,58 @@
+"""What losses refuse, and how they say it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from fusegrad.graph import GraphError, Input, ParamArena, Program
+from fusegrad.losses import MSE, BCEWithLogits, CrossEntropy
+
+
+def f(*shape):
+    return Input(shape)
+
+
+def i(*shape):
+    return Input(shape, "int64")
+
+
+REFUSED = [
+    (MSE(), [f(4, 1), f(4)], "MSE expects targets of the predictions' shape (4, 1), got (4,)"),
+    (MSE(), [f(4, 1), i(4, 1)], "MSE expects floating-point targets, got (4, 1) int64"),
+    (MSE(), [i(4, 1), f(4, 1)], "MSE expects floating-point predictions (batch, …), got (4, 1) int64"),
+    (MSE(), [f(4, 2), f(4, 2), f(4, 2)], "MSE expects one floating-point weight for each of 4 samples, got (4, 2)"),
+    (MSE(), [f(4, 2), f(4, 2), i(4)], "MSE expects one floating-point weight for each of 4 samples, got (4,) int64"),
+    (BCEWithLogits(), [f(4, 1), f(4)], "BCEWithLogits expects targets of the predictions' shape (4, 1), got (4,)"),
+    (CrossEntropy(), [f(4, 3), i(4, 1)], "CrossEntropy expects integer labels of shape (4,), got (4, 1) int64"),
+    (CrossEntropy(), [f(4, 3), f(4)], "CrossEntropy expects distributions of shape (4, 3), got (4,) float32"),
+    (CrossEntropy(), [f(4), i(4)], "CrossEntropy expects floating-point logits (batch, …, classes), got (4,)"),
+    (CrossEntropy(), [f(4, 3), i(4), f(3)], "CrossEntropy expects one floating-point weight for each of 4 samples"),
+    (CrossEntropy(), [f(2, 4, 3), i(2, 4), f(2)], "CrossEntropy expects logits (batch, classes) beside sample weights"),
+    (CrossEntropy([1, 2]), [f(4, 3), i(4)], "CrossEntropy expects 3 class weights, got 2"),
+]
+
+
+@pytest.mark.parametrize(("loss", "inputs", "message"), REFUSED)
+def test_inputs_that_do_not_fit_are_named(loss, inputs, message):
+    with pytest.raises(GraphError, match=re.escape(message)):
+        loss(*inputs)
+
+
+@pytest.mark.parametrize(("label", "got"), [(-1, "-1"), (3, "3"), (2**40, str(2**40))])
+def test_a_label_outside_the_classes_is_named_before_anything_runs(label, got):
+    x, labels = Input((2, 3)), Input((2,), "int64", name="labels")
+    program = Program([x, labels], CrossEntropy()(x, labels), ParamArena([]), gradients_of=[x])
+    with pytest.raises(GraphError, match=rf"labels expects integers in 0 \.\. 3-1, got {got}"):
+        program.forward(np.zeros((2, 3)), [0, label])
+    assert int(program.arena.step) == 0
+
+
+def test_the_smallest_of_several_limits_counts():
+    few, many, labels = Input((2, 3)), Input((2, 5)), Input((2,), "int64", name="labels")
+    loss = CrossEntropy()(few, labels) + CrossEntropy()(many, labels)
+    program = Program([few, many, labels], loss, ParamArena([]))
+    with pytest.raises(GraphError, match=r"labels expects integers in 0 \.\. 3-1, got 4"):
+        program.forward(np.zeros((2, 3)), np.zeros((2, 5)), [0, 4])
