@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import NETWORKS, residual
 
 from fusegrad.graph import ParamArena, Program
+from fusegrad.graph.calls import Call
 from fusegrad.graph.plan import plan_memory
-from fusegrad.graph.schedule import Call
 from fusegrad.graph.spec import Buffer, Spec
 from fusegrad.optimizers import SGD
-from networks import NETWORKS, residual
 
 ALIGNMENT = 64
 

@@ -34,7 +34,11 @@ def test_the_others():
 @pytest.mark.parametrize(
     ("layer", "shapes", "message"),
     [
-        (Concat(), [(2, 3), (3, 3)], r"Concat\(axis=-1\) expects inputs like \(2, 3\) float32 but for axis 1, got \(3, 3\)"),
+        (
+            Concat(),
+            [(2, 3), (3, 3)],
+            r"Concat\(axis=-1\) expects inputs like \(2, 3\) float32 but for axis 1, got \(3, 3\)",
+        ),
         (Concat(), [(2, 3), (2, 3, 1)], r"Concat\(axis=-1\) expects inputs like .*, got \(2, 3, 1\)"),
         (Concat(2), [(2, 3)], r"Concat\(axis=2\) expects an axis that 2 axes have, got 2"),
         (Concat(), [], r"Concat\(axis=-1\) expects at least one input, got none"),

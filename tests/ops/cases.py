@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from checks import Case, Draw
+
 from fusegrad.ops import (
     Op,
     activation,
@@ -26,14 +27,18 @@ from fusegrad.ops import (
     shape,
 )
 
-SIZES = (1,), (31,), (33,), (8, 32), (3, 5, 7), (1000,)
+SIZES = (), (1,), (31,), (33,), (8, 32), (3, 5, 7), (1000,)
 SCALAR = Draw((), 0.1, 0.9)
 COORDINATES = {"seed": Draw((), 0, 2**40, "uint64"), "step": Draw((), 1, 2**40, "uint64"), "node": 3}
 
 
+def size_name(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size)) or "number"
+
+
 def alike(*names: str, **options: Any) -> list[Case]:
     """Cases in which all arrays have one shape, for each of SIZES."""
-    return [Case("x".join(map(str, size)), dict.fromkeys(names, size), options) for size in SIZES]
+    return [Case(size_name(size), dict.fromkeys(names, size), options) for size in SIZES]
 
 
 def marked(mark: str, cases: list[Case]) -> list[Case]:
@@ -60,6 +65,7 @@ BROADCASTS = {
     "column": ((31, 33), (31, 1), (31, 33), 33),
     "number": ((31, 33), (), (31, 33), 31 * 33),
     "both": ((31, 1), (1, 33), (31, 33), 33),
+    "numbers": ((), (), (), 1),
     "deep": ((4, 1, 5), (3, 1), (4, 3, 5), 20),
 }
 
@@ -91,7 +97,9 @@ def linear_forward() -> list[Case]:
     def arrays(rows: int, inner: int, outer: int) -> dict[str, Any]:
         return {"x": (rows, inner), "weight": (outer, inner), "bias": (outer,), "y": (rows, outer)}
 
-    cases = [Case("x".join(map(str, size)), arrays(*size), reduction=size[1]) for size in LINEARS]
+    cases = [Case(size_name(size), arrays(*size), reduction=size[1]) for size in LINEARS]
+    deep = {"x": (4, 5, 33), "y": (4, 5, 17)}
+    cases.append(Case("time", arrays(20, 33, 17) | deep, reduction=33))
     return [*cases, Case("no-bias", arrays(31, 33, 17) | {"bias": None}, reduction=33)]
 
 
@@ -100,9 +108,11 @@ def linear_backward() -> list[Case]:
         given = {"dy": (rows, outer), "x": (rows, inner), "weight": (outer, inner)}
         return given | {"dx": (rows, inner), "dweight": (outer, inner), "dbias": (outer,)}
 
-    cases = [Case("x".join(map(str, size)), arrays(*size), reduction=max(size)) for size in LINEARS]
+    cases = [Case(size_name(size), arrays(*size), reduction=max(size)) for size in LINEARS]
     adds = [dict.fromkeys(["add_dx", "add_dweight", "add_dbias"], True), {"add_dweight": True}, {"add_dx": True}]
     cases += [Case("-".join(options), arrays(31, 33, 17), options, 33) for options in adds]
+    deep = {"dy": (4, 5, 17), "x": (4, 5, 33), "dx": (4, 5, 33)}
+    cases.append(Case("time", arrays(20, 33, 17) | deep, reduction=33))
     lacks = [("dx",), ("dweight", "dbias"), ("dbias",)]
     cases += [Case(f"no-{'-'.join(n)}", arrays(31, 33, 17) | dict.fromkeys(n), reduction=33) for n in lacks]
     return cases
@@ -120,7 +130,7 @@ MATRICES = [
 def pair(*shape: int, **arrays: Any) -> Case:
     """A loss of predictions and targets of one shape."""
     weighted = arrays.get("weight") is not None
-    label = "x".join(map(str, shape)) + ("-weighted" if weighted else "")
+    label = size_name(shape) + ("-weighted" if weighted else "")
     return Case(label, {"x": shape, "target": share(shape), "weight": None, **arrays}, reduction=prod(shape))
 
 
@@ -229,11 +239,11 @@ CASES: dict[Op, list[Case]] = {
     cross_entropy.forward_soft: classes(True, x="x", y=(), probability="x"),
     cross_entropy.backward_soft: classes(True, dy=(), probability="x", dx="x"),
     dropout.forward: [
-        Case("x".join(map(str, size)), {"x": size, "y": size, "mask": bits(size), **COORDINATES}, {"rate": 0.3})
+        Case(size_name(size), {"x": size, "y": size, "mask": bits(size), **COORDINATES}, {"rate": 0.3})
         for size in SIZES
     ],
     dropout.backward: [
-        Case("x".join(map(str, size)), {"dy": size, "mask": bits(size), "dx": size}, {"rate": 0.3}) for size in SIZES
+        Case(size_name(size), {"dy": size, "mask": bits(size), "dx": size}, {"rate": 0.3}) for size in SIZES
     ],
     elementwise.fill: alike("x", number=-1.5),
     elementwise.copy: alike("x", "y"),
@@ -247,9 +257,7 @@ CASES: dict[Op, list[Case]] = {
         *marked("only-target", with_arrays(MEANS, dy=(), dx=None, dtarget="x")),
         *marked("both", with_arrays(MEANS, dy=(), dx="x", dtarget="x")),
     ],
-    noise.normal: [
-        Case("x".join(map(str, size)), {"y": size, **COORDINATES}, {"mean": 0.5, "std": 2.0}) for size in SIZES
-    ],
+    noise.normal: [Case(size_name(size), {"y": size, **COORDINATES}, {"mean": 0.5, "std": 2.0}) for size in SIZES],
     norm.clip_scale: [
         Case("clips", {"scale": SCALAR, "gradients": [(33,), (1000,)]}, {"limit": 0.5}, 1033),
         Case("leaves", {"scale": SCALAR, "gradients": [(33,), (7,)]}, {"limit": 1e3}, 40),

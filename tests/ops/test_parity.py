@@ -7,13 +7,13 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-
 from checks import Case, Draw, check_parity
-from fusegrad import ops
-from fusegrad.backend.availability import has_gpu
-from fusegrad.backend import resolve
-from fusegrad.ops import Op, elementwise, op
 from ops.cases import CASES
+
+from fusegrad import ops
+from fusegrad.backend import resolve
+from fusegrad.backend.availability import has_gpu
+from fusegrad.ops import Op, elementwise, op
 
 
 def name_of(op: Op) -> str:

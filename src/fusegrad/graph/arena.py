@@ -18,7 +18,7 @@ from fusegrad.graph.layout import Layout
 from fusegrad.graph.optimization import Optimizer, OptimizerState, SavedState
 from fusegrad.graph.param import Param
 from fusegrad.graph.spec import GraphError, require
-from fusegrad.graph.state import read_params, write_params
+from fusegrad.graph.state import check_array, read_params, write_params
 
 Models = Module | Sequence[Module] | Mapping[str, Module]
 
@@ -39,6 +39,8 @@ class ParamArena:
     def __init__(self, models: Models, seed: int = 0, dtype: str = "float32", backend: str | None = None) -> None:
         self.backend: Backend = backends.current() if backend is None else backends.resolve(backend)
         named = list(named_params(models))
+        for name, param in named:
+            param.name = name
         learnt = sorted((pair for pair in named if pair[1].trainable), key=lambda pair: not pair[1].decay)
         state = [pair for pair in named if not pair[1].trainable]
         self.params = dict(learnt + state)
@@ -74,7 +76,7 @@ class ParamArena:
 
     def write(self, param: Param, array: Any) -> None:
         """Copy `array` over the parameter; GraphError unless the shapes are equal."""
-        require(np.shape(array) == param.shape, param.name, f"an array of shape {param.shape}", np.shape(array))
+        check_array(param.name, param, array)
         self.view(param)[...] = self.backend.asarray(array, self.dtype)
         self.changed()
 

@@ -57,7 +57,8 @@ class BackwardScheduler:
         outputs = node.outputs.values()
         if backward is None or not wanted or not any(value.grad in self.written for value in outputs):
             return
-        known = known_arrays(index, node)
+        known: dict[str, Any] = {f"{kind}{name}": None for name in node.layer.absent() for kind in ("d", "add_d")}
+        known |= known_arrays(index, node)
         for name, value in node.outputs.items():
             known[f"d{name}"] = value.grad
             if value.grad not in self.written:
@@ -68,7 +69,6 @@ class BackwardScheduler:
         for name, param in node.layer.layer_params().items():
             spec = Spec(param.shape, self.dtype) if name in params else None
             known |= targets.one(name, param.gradient if spec else None, spec)
-        known |= {f"{kind}{name}": None for name in node.layer.absent() for kind in ("d", "add_d")}
         self.reached |= dict.fromkeys(params.values())
         call = make_call(node, backward, known)
         check_writes(node, call, targets)

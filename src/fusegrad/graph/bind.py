@@ -16,6 +16,9 @@ from fusegrad.graph.plan import Plan
 from fusegrad.graph.schedule import Schedule
 from fusegrad.graph.spec import Buffer, Constant, GraphError, Spec, require
 from fusegrad.graph.value import Node, Value
+from fusegrad.ops import Op
+
+UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in ("u1", "u2", "u4", "u8")}
 
 Pass = list[Callable[[], None]]
 
@@ -46,7 +49,9 @@ def bind(
     arrays |= {buffer: arena.backend.asarray(buffer.array) for buffer in used if isinstance(buffer, Constant)}
 
     def bound(calls: Sequence[Call]) -> Pass:
-        return [partial(call.function, *(resolve(item, arrays) for item in call.arguments)) for call in calls]
+        functions = [launched(call.function, arena.backend) for call in calls]
+        arguments = [[resolve(item, arrays) for item in call.arguments] for call in calls]
+        return [partial(function, *items) for function, items in zip(functions, arguments, strict=True)]
 
     feeds = [partial(feed, arena.backend, i, value, arrays[value.data]) for i, value in enumerate(inputs)]
     return Bound(feeds, bound(schedule.forward), bound(schedule.backward), bound(schedule.adding), arrays)
@@ -54,6 +59,13 @@ def bind(
 
 def view(memory: Any, offset: int, spec: Spec) -> Any:
     return memory[offset : offset + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+
+
+def launched(function: Callable[..., None], backend: Backend) -> Callable[..., None]:
+    """What runs on this backend where a pass is an op, chosen here once instead of at every call."""
+    if isinstance(function, Op):
+        return function.reference if backend.xp is np else function.launch
+    return function
 
 
 def resolve(argument: Any, arrays: Mapping[Buffer, Any]) -> Any:
@@ -65,9 +77,9 @@ def resolve(argument: Any, arrays: Mapping[Buffer, Any]) -> Any:
 def feed(backend: Backend, position: int, value: Value, destination: Any, array: Any) -> None:
     """Copy one array of a batch into its place, after checking that it fits."""
     source = array if hasattr(array, "dtype") else np.asarray(array)
-    if source.shape != value.spec.shape or source.dtype != value.spec.dtype:
+    if source.shape != destination.shape or source.dtype != destination.dtype:
         check_fit(position, value, source)
-    if value.limit is not None and source.size:
+    if value.limit is not None:
         check_indices(position, value, source)
     backend.copy_in(destination, source)
 
@@ -80,7 +92,7 @@ def check_fit(position: int, value: Value, source: Any) -> None:
 
 
 def check_indices(position: int, value: Value, source: Any) -> None:
-    low, high = int(source.min()), int(source.max())
-    if low < 0 or high >= (value.limit or 0):
-        wrong = low if low < 0 else high
+    unsigned = source.view(UNSIGNED[source.itemsize])  # negative numbers become the largest: one search finds both kinds
+    wrong = source.item(int(unsigned.argmax()))
+    if not 0 <= wrong < (value.limit or 0):
         raise GraphError(f"{value.name or f'input {position}'} expects integers in 0 .. {value.limit}-1, got {wrong}")

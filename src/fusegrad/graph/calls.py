@@ -32,10 +32,10 @@ class Call:
 
 def known_arrays(index: int, node: Node) -> dict[str, Any]:
     """Everything that a pass of this node may name, except gradients."""
-    known: dict[str, Any] = {name: buffers_of(argument, "data") for name, argument in node.inputs.items()}
+    known: dict[str, Any] = dict.fromkeys(node.layer.absent())  # first, so that none of them hides an array
+    known |= {name: buffers_of(argument, "data") for name, argument in node.inputs.items()}
     known |= {name: value.data for name, value in node.outputs.items()} | node.extra
     known |= {name: param.data for name, param in node.layer.layer_params().items()}
-    known |= dict.fromkeys(node.layer.absent())
     return known | {"seed": SEED, "step": STEP, "node": index}
 
 

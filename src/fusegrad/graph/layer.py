@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from fusegrad.errors import perhaps
 from fusegrad.graph.param import Param
-from fusegrad.graph.spec import Arrays, Buffer, Constant, GraphError
+from fusegrad.graph.spec import Arrays, Buffer, Constant, GraphError, require
 from fusegrad.graph.value import Argument, Node, Value
 
 
@@ -86,6 +86,7 @@ class Layer(Module):
         node.extra |= {n: None if array is None else Constant(None, array) for n, array in arrays.constants.items()}
         for name, limit in arrays.indices.items():
             value = cast(Value, node.inputs[name])
+            require(value.node is None, self, f"a graph input as {name}, for its range to be checked", value)
             value.limit = min(limit, value.limit or limit)
         outputs = tuple(node.outputs.values())
         return outputs[0] if len(outputs) == 1 else outputs

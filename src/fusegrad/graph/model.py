@@ -32,10 +32,10 @@ class Model(Module):
     call: Callable[..., Any]
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        if all(isinstance(item, Value) for item in (*inputs, *named.values())):
+        items = [*inputs, *named.values()]
+        if not items or any(isinstance(item, Value) for item in items):
             return self.call(*inputs, **named)
-        arrays = [*inputs, *named.values()]
-        return self.evaluation(arrays, tuple(named), names=()).run(arrays)
+        return self.evaluation(items, tuple(named), names=()).run(items)
 
     def activations(self, *inputs: Any, names: Sequence[str] | None = None) -> dict[str, Any]:
         """The outputs of the layers that `names` lists by path (default: all) for one batch of arrays.

@@ -62,7 +62,7 @@ class OptimizerState:
 
     def advance(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy."""
-        self.host[:] = (scale, *self.optimizer.scalars(self.count + 1).values())
+        self.host[:] = [scale, *self.optimizer.scalars(self.count + 1).values()]
         self.backend.copy_in(self.device, self.host)
         self.count += 1
 

@@ -61,6 +61,7 @@ class Program:
         self.optimizer_state = self.attach(optimizer) if optimizer else None
         self.updates = self.optimizer_state.bind() if self.optimizer_state else []
         self.ring = Ring(arena.backend, self.outputs[0].dtype) if self.has_loss else None
+        self.awaits_backward = False
         self.bound: Bound | None = None
         self.bind()
 
@@ -71,6 +72,7 @@ class Program:
 
     def step(self, *batch: Any) -> Scalar:
         """Forward, backward and update on one batch; returns the loss before the update."""
+        require(self.optimizer_state is not None, "step", "a program with an optimizer", "one without")
         loss: Scalar = self.forward(*batch)
         self.backward()
         self.update()
@@ -106,12 +108,18 @@ class Program:
             self.arena.step += 1
         self.run(bound.forward)
         self.arena.block.occupy(self)
+        self.awaits_backward = self.trains
         return bound
 
     def backward(self, accumulate: bool = False) -> None:
-        """Compute the gradients of the last forward pass; with `accumulate`, add to those of parameters."""
+        """Compute the gradients of the last forward pass, once; with `accumulate`, add to those of parameters.
+
+        Raises GraphError where there is no such pass: backward reuses the memory of what it has read.
+        """
         require(self.trains, "backward", "a program with an optimizer, train= or gradients_of=", "an evaluating one")
         bound = self.present()
+        require(self.awaits_backward, "backward", "a forward pass before it", "none since the last backward")
+        self.awaits_backward = False
         self.run(bound.adding if accumulate else bound.backward)
 
     def update(self, scale: float = 1.0) -> None:
@@ -128,7 +136,7 @@ class Program:
 
     def read(self, value: Value) -> Any:
         """A fresh copy of what a kept Value was in the last pass."""
-        if value not in self.keep and value not in self.inputs:
+        if value not in self.keep:
             raise GraphError(f"{value} was not kept; pass keep=[value] to the Program")
         return self.present().arrays[value.data].copy()
 
@@ -136,7 +144,9 @@ class Program:
         """A fresh copy of the gradient of a Value that `gradients_of` names."""
         if value not in self.gradients_of:
             raise GraphError(f"the gradient of {value} was not kept; pass gradients_of=[value] to the Program")
-        return self.present().arrays[value.grad].copy()
+        bound = self.present()
+        require(not self.awaits_backward, "gradient", "a backward pass before it", "none since the last forward")
+        return bound.arrays[value.grad].copy()
 
     def present(self) -> Bound:
         """The bound passes, if what the last forward pass computed is still in the block."""

@@ -21,7 +21,8 @@ def read_params(params: Mapping[str, Param]) -> dict[str, NDArray[Any]]:
 def write_params(params: Mapping[str, Param], arrays: Mapping[str, Any], strict: bool) -> None:
     """Copy arrays over the parameters of the same names.
 
-    Raises GraphError, and changes nothing, where a shape differs or, if `strict`, where the names differ.
+    Raises GraphError, and changes nothing, where a shape differs, where an array holds no real numbers or, if `strict`,
+    where the names differ.
     """
     unknown = [name for name in arrays if name not in params]
     missing = [name for name in params if name not in arrays]
@@ -32,8 +33,13 @@ def write_params(params: Mapping[str, Param], arrays: Mapping[str, Any], strict:
         )
     common = [name for name in params if name in arrays]
     for name in common:
-        require(
-            np.shape(arrays[name]) == params[name].shape, name, f"shape {params[name].shape}", np.shape(arrays[name])
-        )
+        check_array(name, params[name], arrays[name])
     for name in common:
         params[name].value = arrays[name]
+
+
+def check_array(name: str, param: Param, array: Any) -> None:
+    """GraphError unless `array` can be copied over the parameter."""
+    require(np.shape(array) == param.shape, name, f"an array of shape {param.shape}", np.shape(array))
+    dtype = array.dtype if hasattr(array, "dtype") else np.asarray(array).dtype
+    require(np.can_cast(dtype, "float64", "same_kind"), name, "real numbers", dtype)

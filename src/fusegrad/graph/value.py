@@ -104,6 +104,7 @@ class Value:
 
     __radd__, __rmul__ = __add__, __mul__
     __array_ufunc__ = None  # `array * value` must fail here, not build an object array
+    __iter__ = None  # `a, b = value` must fail here, not slice until an index is refused
 
     def __repr__(self) -> str:
         source = self.node.layer if self.node else self.name or "Input"

@@ -35,6 +35,7 @@ def update(
     Decay adds weight_decay·value to g; decoupled, it first shrinks value by rate·weight_decay·value
     (Loshchilov and Hutter, 2019, arXiv:1711.05101).
     """
+    scale, rate, correction1 = scale[()], rate[()], correction1[()]  # NumPy scalars, faster than 0-d arrays
     if scale != 1:
         np.multiply(grad, scale, out=grad)
     if weight_decay and decoupled:

@@ -57,7 +57,7 @@ def divide_backward(dy: Any, b: Any, y: Any, da: Any, db: Any) -> None:
     quotient = dy / b
     put(quotient, da, False)
     if db is not None:
-        np.multiply(quotient, y, out=quotient)
+        quotient *= y  # of 0-d arrays quotient is a number, which `out=` does not take
         put(-quotient, db, False)
 
 

@@ -18,8 +18,8 @@ from fusegrad.ops.weighting import scale_gradient, weighted_mean
 def forward(x: Any, labels: Any, weight: Any, class_weight: Any, y: Any, probability: Any) -> None:
     """y = Σ wᵢ c[labelᵢ] (-log pᵢ[labelᵢ]) / Σ wᵢ c[labelᵢ], with p = softmax(x)."""
     log_total = softmax(x, probability)
-    chosen = np.take_along_axis(x, labels[:, None], 1)
-    y[...] = weighted_mean(log_total - chosen, row_weights(labels, weight, class_weight))
+    chosen = x[np.arange(len(labels)), labels]
+    y[...] = weighted_mean(log_total[:, 0] - chosen, row_weights(labels, weight, class_weight))
 
 
 @op

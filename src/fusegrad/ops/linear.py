@@ -1,7 +1,6 @@
 """The fully connected layer's product.
 
-Shapes: x, dx (rows, width_in); weight, dweight (width_out, width_in); bias, dbias (width_out,);
-y, dy (rows, width_out).  Gradients that nobody needs are None; bias may be None.
+Shapes: x, dx (…, width_in); weight, dweight (width_out, width_in); bias, dbias (width_out,); y, dy (…, width_out).  Gradients that nobody needs are None; bias may be None.
 """
 
 from __future__ import annotations
@@ -12,12 +11,15 @@ import numpy as np
 
 from fusegrad.ops.matmul import matmul
 from fusegrad.ops.op import op
+from fusegrad.ops.shape import rows
+
+product = matmul.reference  # a reference calls references: what runs is chosen once, for the whole op
 
 
 @op
 def forward(x: Any, weight: Any, bias: Any, y: Any) -> None:
     """y = x weightᵀ + bias."""
-    matmul(x, weight.T, y)
+    product(rows(x), weight.T, rows(y))
     if bias is not None:
         np.add(y, bias, out=y)
 
@@ -30,17 +32,17 @@ def backward(
     dx: Any,
     dweight: Any,
     dbias: Any,
-    *,
     add_dx: bool = False,
     add_dweight: bool = False,
     add_dbias: bool = False,
 ) -> None:
     """dx = dy weight, dweight = dyᵀ x, dbias = Σ dy over rows; each written, or added where `add_…` says so."""
+    dy, x, dx = rows(dy), rows(x), rows(dx)
     if dweight is not None:
-        matmul(dy.T, x, dweight, add=add_dweight)
+        product(dy.T, x, dweight, add=add_dweight)
     if dbias is not None and add_dbias:
         np.add(dbias, dy.sum(0), out=dbias)
     elif dbias is not None:
         dy.sum(0, out=dbias)
     if dx is not None:
-        matmul(dy, weight, dx, add=add_dx)
+        product(dy, weight, dx, add=add_dx)

@@ -28,9 +28,9 @@ class Op:
         self.launch = launch
         return launch
 
-    def __call__(self, array: Any, *arrays: Any, **options: Any) -> None:
-        run = self.reference if type(array) is np.ndarray else self.launch
-        run(array, *arrays, **options)
+    def __call__(self, *arrays: Any, **options: Any) -> None:
+        run = self.reference if type(arrays[0]) is np.ndarray else self.launch
+        run(*arrays, **options)
 
 
 def op(reference: Implementation) -> Op:

@@ -35,7 +35,7 @@ def momentum_update(
 
 
 def prepare(value: Any, grad: Any, scale: Any, weight_decay: float) -> None:
-    if scale != 1:
+    if scale[()] != 1:
         np.multiply(grad, scale, out=grad)
     if weight_decay:
         np.add(grad, weight_decay * value, out=grad)

@@ -76,16 +76,16 @@ def flush(path: Path) -> None:
 
 
 def read(path: str | PathLike[str]) -> Stored:
-    """The contents of a checkpoint; CheckpointError for a file that is none, or is cut off, or of a newer format."""
+    """The contents of a checkpoint; CheckpointError for a file that is none, or is cut off, or of another format."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata: Mapping[str, str] = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        facts = {name: json.loads(text) for name, text in metadata.items()}
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except SafetensorError as error:
         raise CheckpointError(f"{path} is not a whole checkpoint: {error}") from None
-    if missing := [name for name in FACTS if name not in facts]:
-        raise CheckpointError(f"{path} is a safetensors file but no checkpoint of fusegrad: it has no {missing}")
+    if missing := [name for name in FACTS if name not in metadata]:
+        raise CheckpointError(f"{path} is a safetensors file, but no checkpoint of fusegrad: it has no {missing}")
+    facts = {name: json.loads(metadata[name]) for name in FACTS}
     if facts["format"] != FORMAT:
         raise CheckpointError(f"{path} has checkpoint format {facts['format']}, expected {FORMAT}")
     return Stored(arrays, facts)

@@ -96,7 +96,7 @@ def build(trainer: Trainer, stored: Stored) -> None:
     """Give a trainer that has seen no data its parameters and optimizer state, by the shapes of a batch."""
     params = stored.group("param")
     check_names(list(trainer.home.params()), list(params))
-    example = Batch(*map(from_json, stored.facts["example"]))
+    example = trainer.network.tracer.specs(Batch(*map(from_json, stored.facts["example"])))
     try:
         trainer.network.build_for(example)
     except GraphError as error:

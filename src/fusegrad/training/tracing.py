@@ -38,16 +38,16 @@ class Tracer:
         self.seen: dict[str, Spec] = {}
 
     def specs(self, batch: Batch) -> Batch:
-        """Shapes of a batch, with the dtypes that the program computes in."""
+        """Shapes of a batch, of arrays or Specs, with the dtypes that the program computes in."""
         x = mapped(self.spec_of_input, batch.x, "x")
         y = mapped(self.spec_of_target, batch.y, "y")
         return Batch(x, y, mapped(self.spec_of_weight, batch.weight, "sample_weight"))
 
     def spec_of_input(self, _: str, array: Any) -> Spec:
-        return spec_of(array.shape, array.dtype, self.precision, labels=False)
+        return spec_of(array.shape, np.dtype(array.dtype), self.precision, labels=False)
 
     def spec_of_target(self, _: str, array: Any) -> Spec:
-        return spec_of(array.shape, array.dtype, self.precision, labels=True)
+        return spec_of(array.shape, np.dtype(array.dtype), self.precision, labels=True)
 
     def spec_of_weight(self, _: str, array: Any) -> Spec:
         return Spec(array.shape, self.precision)
@@ -100,8 +100,8 @@ def as_input(label: str, spec: Spec) -> Value:
 
 
 def batches_like(spec: Spec) -> str:
-    extents = ", ".join(["batch", *map(str, spec.shape[1:])])
-    return f"({extents}) {spec.dtype}"
+    extents = ", ".join(map(str, spec.shape[1:]))
+    return f"(batch, {extents}) {spec.dtype}" if extents else f"(batch,) {spec.dtype}"
 
 
 @lru_cache  # asked for at every step

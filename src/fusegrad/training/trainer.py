@@ -101,9 +101,10 @@ class Trainer:
         form: dict[str, Any] = {"dtype": self.home.precision, "batch_size": batch_size}
         data = as_data(x, y, sample_weight, epochs, seed=self.seed, shuffle=shuffle, drop_last=drop_last, **form)
         held_out = None if validation is None else as_validation(validation, epochs, **form)
-        data.check_limits([self.network.for_training(batch).traced.limits for batch in data.examples()])
-        if held_out is not None:
-            self.check_for_evaluation(held_out)
+        with self.network.unchanged_on_failure():
+            data.check_limits([self.network.for_training(batch).traced.limits for batch in data.examples()])
+            if held_out is not None:
+                self.check_for_evaluation(held_out)
         self.begin(data, with_validation=held_out is not None)
         Fitting(self, data, held_out, callbacks, accumulate).run(epochs)
         return self.history

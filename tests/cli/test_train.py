@@ -1,0 +1,113 @@
+"""The command line, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+SHORT = ["train", "digits", "--epochs", "8", "--batch-size", "64"]
+
+
+def fusegrad(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "fusegrad", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | changes, timeout=300, check=False)
+
+
+def train(folder: Path, *words: str) -> dict[str, Any]:
+    result = fusegrad(*SHORT, "--json", "--out", str(folder), *words)
+    assert result.returncode == 0, result.stderr
+    figures: dict[str, Any] = json.loads(result.stdout)
+    return figures
+
+
+def same_bits(one: Path, other: Path) -> bool:
+    first, second = (load_file(folder / "checkpoint.safetensors") for folder in (one, other))
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_digits_reach_their_accuracy(tmp_path: Path, seed: int) -> None:
+    result = fusegrad("train", "digits", "--json", "--seed", str(seed), "--out", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["test_accuracy"] >= 0.97
+
+
+def test_writes_checkpoint_history_and_picture(tmp_path: Path) -> None:
+    figures = train(tmp_path)
+    assert figures | {"backend": "cpu", "seed": 0, "dataset": "digits", "epochs": 8} == figures
+    assert {"loss", "test_accuracy", "samples_per_s"} <= figures.keys()
+    assert len(json.loads((tmp_path / "history.json").read_text())) > 0
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_seed_same_bits_and_another_seed_others(tmp_path: Path) -> None:
+    for name, seed in (("one", "3"), ("two", "3"), ("other", "4")):
+        train(tmp_path / name, "--seed", seed)
+    assert same_bits(tmp_path / "one", tmp_path / "two")
+    assert not same_bits(tmp_path / "one", tmp_path / "other")
+
+
+def test_killed_and_resumed_run_has_the_bits_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    train(tmp_path / "whole", "--epochs", "60")
+    command = [sys.executable, "-m", "fusegrad", *SHORT, "--epochs", "60", "--json", "--out", str(tmp_path / "killed")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not (tmp_path / "killed" / "checkpoint.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    figures = train(tmp_path / "killed", "--epochs", "60", "--resume")
+    assert figures["epochs"] == 60
+    assert same_bits(tmp_path / "whole", tmp_path / "killed")
+
+
+@pytest.mark.parametrize(
+    ("words", "changes", "message"),
+    [
+        (["train", "digits", "--backend", "gpu"], {}, 'unknown backend "gpu"'),
+        (["train", "digits", "--resume"], {}, "--resume expects --out"),
+        (["train", "digits"], {"FUSEGRAD_BACKEND": "cpus"}, 'perhaps you meant "cpu"'),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(
+    tmp_path: Path, words: list[str], changes: dict[str, str], message: str
+) -> None:
+    out = [] if "--resume" in words else ["--out", str(tmp_path)]
+    result = fusegrad(*words, *out, **changes)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_missing_extra_says_what_to_install(tmp_path: Path) -> None:
+    """scikit-learn is hidden by a module of the same name that fails as a missing one does."""
+    (tmp_path / "sklearn.py").write_text("raise ModuleNotFoundError(\"No module named 'sklearn'\", name='sklearn')")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = fusegrad("train", "digits", "--out", str(tmp_path / "run"), PYTHONPATH=paths)
+    assert result.returncode == 1
+    assert 'pip install "fusegrad[demo]"' in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_regression_and_other_optimizers(tmp_path: Path) -> None:
+    words = ["train", "diabetes", "--json", "--optimizer", "sgd", "--lr", "0.01", "--out", str(tmp_path)]
+    result = fusegrad(*words)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["test_r2"] > 0.3
+
+
+def test_doctor_names_the_backend() -> None:
+    report = json.loads(fusegrad("doctor", "--json", FUSEGRAD_BACKEND="cpu").stdout)
+    assert report["backend"] == "cpu"
+    assert "FUSEGRAD_BACKEND" in report["why"]
+    assert "BLAS" in fusegrad("doctor").stdout
