@@ -45,9 +45,13 @@ def backpropagate(w1, b1, w2, b2, x, labels):
     return loss, [x.T @ dz, dz.sum(0), h.T @ do, do.sum(0)]
 
 
+def network():
+    return fg.Sequential(fg.layers.Linear(HIDDEN), fg.layers.Tanh(), fg.layers.Linear(CLASSES))
+
+
 def engine():
     """A model, and the program that computes its loss and gradients."""
-    model = fg.Sequential(fg.layers.Linear(HIDDEN), fg.layers.Tanh(), fg.layers.Linear(CLASSES))
+    model = network()
     x, labels = fg.Input((60 * CLASSES, WIDTH), "float64"), fg.Input((60 * CLASSES,), "int64")
     loss = fg.losses.CrossEntropy()(model(x), labels)
     return model, fg.Program([x, labels], loss, fg.ParamArena(model, dtype="float64"), train=model)
@@ -55,9 +59,9 @@ def engine():
 
 def main(steps=2000, rate=1.0):
     """The training accuracy by hand, and the largest difference between the two kinds of gradient."""
+    fg.check_gradients(network(), (5, WIDTH))
     x, labels = spirals()
     model, program = engine()
-    fg.check_gradients(model, x.shape)
     program.forward(x, labels)
     program.backward()
     first, _, last = model.layers

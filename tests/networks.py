@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusegrad.graph import Input, Model, Module, Optimizer, ParamArena, Program, Value, normal, stop_gradient
+from fusegrad.graph.feed import Limit, index_limits
+from fusegrad.graph.value import toposort
 from fusegrad.layers import Linear, ReLU, Sequential, Tanh
 from fusegrad.losses import MSE, BCEWithLogits, CrossEntropy
 
@@ -22,8 +24,8 @@ class Goal:
 
     def batch(self, seed: int = 0) -> list[np.ndarray]:
         """Numbers in 0 .. 1 for floating-point inputs, labels for others."""
-        generator = np.random.default_rng(seed)
-        return [draw(generator, value) for value in self.inputs]
+        generator, limits = np.random.default_rng(seed), index_limits(toposort([self.loss]))
+        return [draw(generator, value, limits.get(value, ())) for value in self.inputs]
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class Network:
         return [Program(goal.inputs, goal.loss, arena, optimizer(), train=goal.train) for goal in self.goals]
 
 
-def draw(generator: np.random.Generator, value: Value) -> np.ndarray:
+def draw(generator: np.random.Generator, value: Value, limits: Sequence[Limit]) -> np.ndarray:
     if value.spec.is_float:
         return generator.random(value.shape).astype(value.dtype)
-    return generator.integers(0, value.limit or 2, value.shape).astype(value.dtype)
+    return generator.integers(0, min(limit.below for limit in limits), value.shape).astype(value.dtype)
 
 
 def mlp(batch: int = 32, width: int = 64, depth: int = 3, classes: int = 10) -> Network:

@@ -34,7 +34,7 @@ def test_script_runs(command: str, tmp_path: Path) -> None:
     run([sys.executable, str(ROOT / shlex.split(command)[1])], tmp_path)
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", PAGES))))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:`|    )make ([a-z]+)", PAGES))))
 def test_make_target_exists(target: str) -> None:
     run(["make", "--dry-run", target], ROOT)
 

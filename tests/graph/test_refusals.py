@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fusegrad.graph import GraphError, Input, ParamArena, Program, Value
-from fusegrad.layers import Dropout, Linear, Sequential
+from fusegrad.layers import Concat, Dropout, Linear, Sequential
 from fusegrad.losses import CrossEntropy
 from fusegrad.optimizers import SGD, Adam
 
@@ -83,11 +83,18 @@ def test_a_batch_that_does_not_fit_is_refused_and_changes_nothing(batch, message
 
 
 def test_labels_that_are_computed_could_not_be_checked():
-    x, labels = Input((3, 4)), Input((3, 2), "int64", name="labels")
-    with pytest.raises(
-        GraphError, match="CrossEntropy expects a graph input as target, for its range to be checked, got"
-    ):
-        CrossEntropy()(x, labels[:, 0])
+    x, labels = Input((4, 4)), Input((2,), "int64", name="labels")
+    loss = CrossEntropy()(x, Concat()(labels, labels))
+    with pytest.raises(GraphError, match="CrossEntropy expects target to come from a graph input, for its range to be"):
+        Program([x, labels], loss, ParamArena([]), gradients_of=[x])
+
+
+def test_labels_that_were_sliced_out_are_checked_alone():
+    x, table = Input((3, 4)), Input((3, 2), "int64", name="table")
+    program = Program([x, table], CrossEntropy()(x, table[:, 0].reshape(3)), ParamArena([]), gradients_of=[x])
+    program.forward(np.zeros((3, 4)), np.array([[0, 99], [3, -7], [1, 5]]))
+    with pytest.raises(GraphError, match=r"table expects integers in 0 \.\. 4-1, got -1"):
+        program.forward(np.zeros((3, 4)), np.array([[0, 0], [-1, 0], [1, 0]]))
 
 
 def test_input_shapes_are_positive_integers():

@@ -20,6 +20,7 @@ from fusegrad.graph import (
     stop_gradient,
     sum,
 )
+from fusegrad.layers import Linear
 
 GENERATOR = np.random.default_rng(0)
 
@@ -215,7 +216,8 @@ def test_noise_is_a_function_of_seed_step_and_index():
 def test_noise_is_drawn_anew_at_every_training_step_and_by_every_node():
     x = Input((1,))
     one, two = normal((50,)), normal((50,))
-    program = Program([x], (one + two).sum() * x[0], ParamArena([]), keep=[one, two], gradients_of=[x])
+    head = Linear(1)
+    program = Program([x], head((one + two).reshape(1, 50) * x).sum(), ParamArena(head), keep=[one, two], train=head)
     seen = []
     for _ in range(3):
         program.forward([1.0])

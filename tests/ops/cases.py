@@ -196,6 +196,10 @@ PARTS = {
     "middle": ([(2, 1, 5), (2, 7, 5)], (2, 8, 5), 1),
     "one": ([(7, 3)], (7, 3), 0),
 }
+PIECES = [
+    Case(label, {"y": y, "parts": parts}, {"extents": tuple(part[axis] for part in parts), "axis": axis})
+    for label, (parts, y, axis) in PARTS.items()
+]
 
 
 CASES: dict[Op, list[Case]] = {
@@ -285,16 +289,9 @@ CASES: dict[Op, list[Case]] = {
         for label, (x, index, y) in TAKES.items()
         for add in (False, True)
     ],
-    shape.concat: [Case(label, {"y": y, "parts": parts}, {"axis": axis}) for label, (parts, y, axis) in PARTS.items()],
+    shape.concat: PIECES,
     shape.split: [
-        *(
-            Case(label, {"y": y, "parts": parts, "like": parts}, {"axis": axis})
-            for label, (parts, y, axis) in PARTS.items()
-        ),
-        Case(
-            "one-unneeded",
-            {"y": (4, 9), "parts": [(4, 2), None, (4, 3)], "like": [(4, 2), (4, 4), (4, 3)]},
-            {"axis": 1},
-        ),
+        *PIECES,
+        Case("one-unneeded", {"y": (4, 9), "parts": [(4, 2), None, (4, 3)]}, {"extents": (2, 4, 3), "axis": 1}),
     ],
 }

@@ -8,6 +8,7 @@ import pytest
 from fusegrad.graph import Input, ParamArena, Program
 from fusegrad.layers import Linear, Sequential, Tanh
 from fusegrad.losses import MSE
+from fusegrad.ops import norm
 from fusegrad.optimizers import SGD, Adam, AdamW
 
 
@@ -65,3 +66,10 @@ def test_gradients_that_are_all_zero_do_not_make_nan(optimizer):
 def test_the_scale_of_an_update_multiplies_the_gradient():
     whole, half = applied(program(SGD(1.0)), *batch()), applied(program(SGD(1.0)), *batch(), scale=0.5)
     np.testing.assert_allclose(half, whole / 2, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("size", "scale"), [(0.0, 1.0), (1e30, 5e-30 / 2)])
+def test_gradients_of_any_size_are_clipped_without_a_warning(size: float, scale: float) -> None:
+    factor, gradient = np.ones((), "float32"), np.full(4, size, "float32")
+    norm.clip_scale(factor, gradients=(gradient,), limit=5.0)
+    assert float(factor) == pytest.approx(scale, rel=1e-6)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from fusegrad import graph, layers, losses, metrics, optimizers, schedules
 
@@ -26,10 +28,10 @@ RECIPES = {
     "diabetes": Recipe((32, 32), 0.1, epochs=60, batch_size=32, lr=2e-3),
 }
 
-OPTIMIZERS = {
-    "sgd": lambda lr: optimizers.SGD(lr, momentum=0.9),
-    "adam": lambda lr: optimizers.Adam(lr),
-    "adamw": lambda lr: optimizers.AdamW(lr),
+OPTIMIZERS: dict[str, Callable[[schedules.Schedule], optimizers.Optimizer]] = {
+    "sgd": partial(optimizers.SGD, momentum=0.9),
+    "adam": optimizers.Adam,
+    "adamw": optimizers.AdamW,
 }
 
 

@@ -36,7 +36,6 @@ class OptimizerName(StrEnum):
     adamw = "adamw"
 
 
-
 def train(
     dataset: Annotated[Dataset, typer.Argument(help="What to train on; all come with scikit-learn.")],
     backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

@@ -8,11 +8,12 @@ from fusegrad.graph.evaluation import flatten
 from fusegrad.graph.layer import Layer, Module
 from fusegrad.graph.model import Input, Model
 from fusegrad.graph.optimization import Optimizer, SavedState
-from fusegrad.graph.param import Initializer, Param
+from fusegrad.graph.param import Param
 from fusegrad.graph.program import Program
 from fusegrad.graph.scalar import Scalar
 from fusegrad.graph.spec import Arrays, GraphError, Spec, require
 from fusegrad.graph.value import Value
+from fusegrad.initializers import Initializer
 
 __all__ = [
     "Arrays",

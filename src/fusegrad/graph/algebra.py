@@ -41,6 +41,8 @@ def divide(a: Value, b: Operand) -> Value:
 
 
 def power(x: Value, exponent: float) -> Value:
+    if exponent == 0:  # whose derivative 0 x ** -1 would not be finite at 0
+        return affine(x, 0.0, 1.0)
     return as_value(Power(number(exponent))(x))
 
 

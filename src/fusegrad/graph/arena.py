@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,14 +33,18 @@ class ParamArena:
         backend: "cpu", "cuda" or "auto"; default: the one that `fg.using` or `fg.select` chose.  It is captured here.
 
     Parameters with weight decay come first.  `step` counts training passes and, with `seed`, drives random layers.
-    Raises GraphError where a layer's widths are still unknown.  One arena serves one thread at a time.
+    Raises GraphError, and changes nothing, where a layer's widths are still unknown.  A later arena of the same model
+    takes its parameters over, while programs of the earlier one go on with the arrays that they have (see `adopt`).
+    One arena serves one thread at a time.
     """
 
     def __init__(self, models: Models, seed: int = 0, dtype: str = "float32", backend: str | None = None) -> None:
+        require(np.dtype(dtype) in ("float32", "float64"), "ParamArena", "dtype float32 or float64", dtype)
         self.backend: Backend = backends.current() if backend is None else backends.resolve(backend)
         named = list(named_params(models))
         for name, param in named:
-            param.name = name
+            if not param.is_settled:
+                raise GraphError(f"{name} {param.extents} has no shape yet: call its layer on an Input first")
         learnt = sorted((pair for pair in named if pair[1].trainable), key=lambda pair: not pair[1].decay)
         state = [pair for pair in named if not pair[1].trainable]
         self.params = dict(learnt + state)
@@ -52,16 +56,16 @@ class ParamArena:
         self.version = 0
         self.optimizer_states: dict[Optimizer, OptimizerState] = {}
         self.inherited: dict[Optimizer, SavedState] = {}
-        self.evaluations: LeastRecentlyUsed[Any] = LeastRecentlyUsed()
+        self.evaluations: dict[Hashable, LeastRecentlyUsed[Any]] = {}
         self.initialize(seed)
 
     def initialize(self, seed: int) -> None:
         """Give every parameter its first values anew, and start counting steps from 0."""
+        values = [first_value(name, param, seed) for name, param in self.params.items()]
         self.seed[...], self.step[...] = seed, 0
-        for name, param in self.params.items():
+        for (name, param), value in zip(self.params.items(), values, strict=True):
             param.name, param.arena = name, self
-            generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
-            self.write(param, np.asarray(param.init(generator, param.shape), self.dtype))
+            self.write(param, value)
 
     def view(self, param: Param) -> Any:
         """The parameter's values, a view of the flat array."""
@@ -114,7 +118,8 @@ class ParamArena:
         before = {name: old.backend.to_numpy(old.view(param)) for name, param in old.params.items()}
         arrays = {name: before[name] for name, param in self.params.items() if fits(param, old.params.get(name))}
         self.load_state_dict(arrays, strict=False)
-        self.inherited = {optimizer: state.saved() for optimizer, state in old.optimizer_states.items()}
+        states = {optimizer: state.saved() for optimizer, state in old.optimizer_states.items()}
+        self.inherited = old.inherited | states
         for optimizer in self.optimizer_states.keys() & self.inherited.keys():
             self.optimizer_states[optimizer].restore(self.inherited.pop(optimizer), strict=False)
         self.seed[...], self.step[...] = int(old.seed), int(old.step)
@@ -133,6 +138,17 @@ def named_params(models: Models) -> Iterator[tuple[str, Param]]:
             if param not in seen:
                 seen.add(param)
                 yield join(prefix, name), param
+
+
+def first_value(name: str, param: Param, seed: int) -> Any:
+    """What the initializer draws for a parameter of this name; GraphError where it fails or draws another shape."""
+    generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    try:
+        value = param.init(generator, param.shape)
+    except (ValueError, TypeError) as error:
+        raise GraphError(f"the initializer of {name} {param.shape} failed: {error}") from None
+    check_array(name, param, value)
+    return value
 
 
 def fits(param: Param, old: Param | None) -> bool:

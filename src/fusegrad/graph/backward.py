@@ -57,13 +57,14 @@ class BackwardScheduler:
         outputs = node.outputs.values()
         if backward is None or not wanted or not any(value.grad in self.written for value in outputs):
             return
+        names = parameters(backward)
         known: dict[str, Any] = {f"{kind}{name}": None for name in node.layer.absent() for kind in ("d", "add_d")}
         known |= known_arrays(index, node)
         for name, value in node.outputs.items():
             known[f"d{name}"] = value.grad
-            if value.grad not in self.written:
+            if value.grad not in self.written and f"d{name}" in names:
                 self.calls.append(Call("zero gradient", elementwise.fill, (value.grad, 0.0)))
-        targets = Targets(self.written, parameters(backward), partial(self.aside, index))
+        targets = Targets(self.written, names, partial(self.aside, index))
         for name, argument in node.inputs.items():
             known |= targets.for_input(name, argument, self.needed)
         for name, param in node.layer.layer_params().items():
@@ -101,24 +102,26 @@ class Targets:
         self.written, self.names, self.aside = written, names, aside
         self.additions: list[Call] = []
         self.buffers: dict[str, Buffer] = {}
+        self.met: set[Buffer] = set()
 
     def for_input(self, name: str, argument: Any, needed: Collection[Value]) -> dict[str, Any]:
         if not isinstance(argument, tuple):
             return self.one(name, argument.grad if argument in needed else None, argument and argument.spec)
         targets = [value.grad if value in needed else None for value in argument]
-        parts = [self.one(f"{name}{i}", target, argument[i].spec) for i, target in enumerate(targets)]
-        return {f"d{name}": tuple(part[f"d{name}{i}"] for i, part in enumerate(parts))}
+        parts = [self.one(f"{name}.{i}", target, argument[i].spec) for i, target in enumerate(targets)]
+        return {f"d{name}": tuple(part[f"d{name}.{i}"] for i, part in enumerate(parts))}
 
     def one(self, name: str, target: Buffer | None, spec: Spec | None) -> dict[str, Any]:
         """`d<name>`, the buffer that the pass is to write, and `add_d<name>`, whether it is to add to what is there."""
         if target is None or spec is None:
             return {f"d{name}": None, f"add_d{name}": False}
-        first, twice = target not in self.written, target in self.buffers.values()
+        first, twice = target not in self.written, target in self.met
         adds = not first and not twice and f"add_d{name}" in self.names
         buffer = target if first or adds else self.aside(name, spec)
         if buffer is not target:
             self.additions.append(Call("accumulate", elementwise.accumulate, (buffer, target)))
         self.written.add(target)
+        self.met.add(target)
         self.buffers[f"d{name}"] = buffer
         return {f"d{name}": buffer, f"add_d{name}": adds}
 

@@ -12,13 +12,12 @@ import numpy as np
 from fusegrad.backend import Backend
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.calls import SEED, STEP, Call
+from fusegrad.graph.feed import Place, index_limits
 from fusegrad.graph.plan import Plan
 from fusegrad.graph.schedule import Schedule
-from fusegrad.graph.spec import Buffer, Constant, GraphError, Spec, require
+from fusegrad.graph.spec import Buffer, Constant, Spec
 from fusegrad.graph.value import Node, Value
 from fusegrad.ops import Op
-
-UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in ("u1", "u2", "u4", "u8")}
 
 Pass = list[Callable[[], None]]
 
@@ -27,7 +26,7 @@ Pass = list[Callable[[], None]]
 class Bound:
     """The passes with every pointer fixed, and the arrays behind the buffers."""
 
-    feeds: Sequence[Callable[[Any], None]]
+    places: Sequence[Place]
     forward: Pass
     backward: Pass
     adding: Pass
@@ -53,8 +52,10 @@ def bind(
         arguments = [[resolve(item, arrays) for item in call.arguments] for call in calls]
         return [partial(function, *items) for function, items in zip(functions, arguments, strict=True)]
 
-    feeds = [partial(feed, arena.backend, i, value, arrays[value.data]) for i, value in enumerate(inputs)]
-    return Bound(feeds, bound(schedule.forward), bound(schedule.backward), bound(schedule.adding), arrays)
+    limits = index_limits(nodes)
+    named = [(value.name or f"input {i}", value) for i, value in enumerate(inputs)]
+    places = [Place(name, arrays[value.data], limits.get(value, ())) for name, value in named]
+    return Bound(places, bound(schedule.forward), bound(schedule.backward), bound(schedule.adding), arrays)
 
 
 def view(memory: Any, offset: int, spec: Spec) -> Any:
@@ -72,27 +73,3 @@ def resolve(argument: Any, arrays: Mapping[Buffer, Any]) -> Any:
     if isinstance(argument, tuple):
         return tuple(resolve(item, arrays) for item in argument)
     return arrays[argument] if isinstance(argument, Buffer) else argument
-
-
-def feed(backend: Backend, position: int, value: Value, destination: Any, array: Any) -> None:
-    """Copy one array of a batch into its place, after checking that it fits."""
-    source = array if hasattr(array, "dtype") else np.asarray(array)
-    if source.shape != destination.shape or source.dtype != destination.dtype:
-        check_fit(position, value, source)
-    if value.limit is not None:
-        check_indices(position, value, source)
-    backend.copy_in(destination, source)
-
-
-def check_fit(position: int, value: Value, source: Any) -> None:
-    owner = value.name or f"input {position}"
-    require(source.shape == value.spec.shape, owner, f"shape {value.spec.shape}", source.shape)
-    fits = np.can_cast(source.dtype, value.spec.dtype, casting="same_kind")
-    require(fits, owner, f"dtype {value.spec.dtype}", source.dtype)
-
-
-def check_indices(position: int, value: Value, source: Any) -> None:
-    unsigned = source.view(UNSIGNED[source.itemsize])  # negative numbers become the largest: one search finds both kinds
-    wrong = source.item(int(unsigned.argmax()))
-    if not 0 <= wrong < (value.limit or 0):
-        raise GraphError(f"{value.name or f'input {position}'} expects integers in 0 .. {value.limit}-1, got {wrong}")

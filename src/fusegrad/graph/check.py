@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
@@ -13,12 +14,13 @@ from fusegrad.graph.algebra import add
 from fusegrad.graph.algebra import sum as total
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.evaluation import flatten
+from fusegrad.graph.feed import index_limits
 from fusegrad.graph.layer import Module
 from fusegrad.graph.program import Program
 from fusegrad.graph.spec import Spec, require
 from fusegrad.graph.value import Value
 
-Arrays = list[NDArray[Any]]
+Point = list[NDArray[Any]]
 
 
 class GradientError(AssertionError):
@@ -46,11 +48,25 @@ def check_gradients(
     Returns the largest relative error over `directions`; raises GradientError where it exceeds `rtol`.
     """
     complete = [spec if isinstance(spec, Spec) else Spec(tuple(spec)) for spec in specs]
-    probe = Probe(layer, complete, seed, [i for i, s in enumerate(complete) if s.is_float] if wrt is None else wrt)
-    worst = max(probe.relative_error() for _ in range(directions))
+    moved = [i for i, spec in enumerate(complete) if spec.is_float] if wrt is None else wrt
+    with visiting(layer):
+        probe = Probe(layer, complete, seed, moved)
+        worst = float(np.max([probe.relative_error() for _ in range(directions)]))
     if not worst <= rtol:
         raise GradientError(f"{layer}: gradients differ from finite differences by {worst:.1e}, allowed {rtol:.1e}")
     return worst
+
+
+@contextmanager
+def visiting(layer: object) -> Iterator[None]:
+    """Let the parameters live in another arena for a while, and bring them home."""
+    params = layer.params() if isinstance(layer, Module) else []
+    homes = [(param, param.name, param.arena) for param in params]
+    try:
+        yield
+    finally:
+        for param, name, arena in homes:
+            param.name, param.arena = name, arena
 
 
 class Probe:
@@ -73,12 +89,16 @@ class Probe:
         self.places, self.moved = list(wrt), [inputs[i] for i in wrt]
         require(bool(self.params or self.moved), layer, "a parameter or a floating-point input", "neither")
         self.program = Program([*inputs, *weights], loss, self.arena, train=self.params, gradients_of=self.moved)
+        self.limits = index_limits(self.program.nodes)
         self.batch = [self.draw(value) for value in (*inputs, *weights)]
 
     def draw(self, value: Value) -> NDArray[Any]:
         if value.spec.is_float:
             return self.generator.normal(size=value.shape)
-        return self.generator.integers(0, value.limit or 2, value.shape).astype(value.dtype)
+        return self.generator.integers(0, self.below(value), value.shape).astype(value.dtype)
+
+    def below(self, value: Value) -> int:
+        return min((limit.below for limit in self.limits.get(value, ())), default=2)
 
     def relative_error(self) -> float:
         """One random direction."""
@@ -96,14 +116,14 @@ class Probe:
         self.arena.step[...] = 0
         return float(self.program.forward(*self.batch))
 
-    def moved_loss(self, direction: Arrays, sign: int) -> float:
+    def moved_loss(self, direction: Point, sign: int) -> float:
         before = [param.value.copy() for param in self.params] + [self.batch[i].copy() for i in self.places]
         self.place([array + sign * self.epsilon * d for array, d in zip(before, direction, strict=True)])
         loss = self.loss()
         self.place(before)
         return loss
 
-    def place(self, point: Arrays) -> None:
+    def place(self, point: Point) -> None:
         for param, array in zip(self.params, point, strict=False):
             param.value = array
         for i, array in zip(self.places, point[len(self.params) :], strict=True):

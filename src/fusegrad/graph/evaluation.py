@@ -10,7 +10,7 @@ import numpy as np
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.layer import Module
 from fusegrad.graph.program import Program
-from fusegrad.graph.spec import Spec
+from fusegrad.graph.spec import GraphError, Spec
 from fusegrad.graph.value import Value, toposort
 
 
@@ -65,6 +65,8 @@ def flatten(result: Any) -> list[Value]:
     """The Values in what a model returned: a Value, or a tuple, list or dict of them."""
     if isinstance(result, Value):
         return [result]
+    if not isinstance(result, Mapping | tuple | list):
+        raise GraphError(f"a model expects to return Values, in tuples, lists or dicts, got {type(result).__name__}")
     items = result.values() if isinstance(result, Mapping) else result
     return [value for item in items for value in flatten(item)]
 
@@ -75,4 +77,5 @@ def restore(result: Any, arrays: Mapping[Value, Any]) -> Any:
         return arrays[result]
     if isinstance(result, Mapping):
         return {name: restore(item, arrays) for name, item in result.items()}
-    return type(result)(restore(item, arrays) for item in result)
+    items = [restore(item, arrays) for item in result]
+    return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
+
+import numpy as np
 
 from fusegrad.errors import perhaps
 from fusegrad.graph.param import Param
@@ -68,13 +70,14 @@ class Layer(Module):
 
     Passes write into what they are given, overwrite it, and allocate nothing.  A gradient that must be added to instead
     is written aside and added by the engine, unless backward can add by itself and says so by naming `add_d<name>`
-    (`add_dx`), which is then True or False.  Further names: `seed`, `step` (0-d arrays) and `node` (an int), the
-    coordinates of a random draw.
+    (`add_dx`; not for inputs of any number), which is then True or False.  Further names: `seed`, `step` (0-d arrays)
+    and `node` (an int), the coordinates of a random draw.
     """
 
     plan: Callable[..., Arrays]
     forward: Callable[..., None]
     backward: Callable[..., None] | None
+    rearranged: Callable[[Any], Any] | None = None  # of layers that only move elements: the output for an input
 
     def __call__(self, *inputs: Value, **named: Value) -> Any:
         """Trace one call: a Value, or a tuple of Values where the layer has several outputs."""
@@ -83,11 +86,9 @@ class Layer(Module):
         node = Node(self, dict(arguments.arguments))
         node.outputs = {name: Value(spec, node) for name, spec in arrays.outputs.items()}
         node.extra = {name: Buffer(spec) for name, spec in arrays.saved.items()}
-        node.extra |= {n: None if array is None else Constant(None, array) for n, array in arrays.constants.items()}
-        for name, limit in arrays.indices.items():
-            value = cast(Value, node.inputs[name])
-            require(value.node is None, self, f"a graph input as {name}, for its range to be checked", value)
-            value.limit = min(limit, value.limit or limit)
+        node.extra |= {name: as_constant(item) for name, item in arrays.constants.items()}
+        node.limits = arrays.indices
+        self.check_names(node)
         outputs = tuple(node.outputs.values())
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -108,6 +109,12 @@ class Layer(Module):
         arguments.apply_defaults()
         return arguments
 
+    def check_names(self, node: Node) -> None:
+        """GraphError where two arrays of the layer have one name, or one is named like a coordinate of random draws."""
+        names = [*node.inputs, *node.outputs, *node.extra, *self.layer_params(), "seed", "step", "node"]
+        twice = [name for name in names if names.count(name) > 1]
+        require(not twice, self, "one name for each array", twice)
+
     def layer_params(self) -> dict[str, Param]:
         return {name: item for name, item in self.members() if isinstance(item, Param)}
 
@@ -116,12 +123,17 @@ class Layer(Module):
         return [name for name, item in self.members() if item is None]
 
 
+def as_constant(item: Any) -> Any:
+    """Arrays as a `Constant` with a copy of its own; anything else is delivered to passes as it is."""
+    return Constant(None, np.array(item)) if isinstance(item, np.ndarray) else item
+
+
 def spec_of(values: Any) -> Any:
     """Values replaced by their Specs, in lists, tuples and dicts too."""
     if isinstance(values, Value):
         return values.spec
-    if isinstance(values, list | tuple):
-        return type(values)(spec_of(value) for value in values)
+    if isinstance(values, list):
+        return [spec_of(value) for value in values]
     if isinstance(values, dict):
         return {name: spec_of(value) for name, value in values.items()}
     return values

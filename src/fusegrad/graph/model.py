@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fusegrad.errors import perhaps
 from fusegrad.graph.arena import ParamArena
+from fusegrad.graph.cache import LeastRecentlyUsed
 from fusegrad.graph.evaluation import Evaluation, spec_of_array
 from fusegrad.graph.layer import Layer, Module
 from fusegrad.graph.spec import GraphError, Spec
@@ -37,23 +38,26 @@ class Model(Module):
             return self.call(*inputs, **named)
         return self.evaluation(items, tuple(named), names=()).run(items)
 
-    def activations(self, *inputs: Any, names: Sequence[str] | None = None) -> dict[str, Any]:
-        """The outputs of the layers that `names` lists by path (default: all) for one batch of arrays.
+    def activations(self, inputs: Any, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """The outputs of the layers that `names` lists by path (default: all) for one batch: an array, or a tuple.
 
         A layer that is called several times gives its last output; GraphError for an unknown name.
         """
         paths = [path for path, module in self.named_modules() if isinstance(module, Layer)]
-        for name in names or ():
+        wanted = paths if names is None else [names] if isinstance(names, str) else names
+        for name in wanted:
             if name not in paths:
                 raise GraphError(f"{self} has no layer {name!r}{perhaps(name, paths)}")
-        return self.evaluation(inputs, (), tuple(paths if names is None else names)).activations(inputs)
+        arrays = inputs if isinstance(inputs, tuple) else (inputs,)
+        return self.evaluation(arrays, (), tuple(wanted)).activations(arrays)
 
     def evaluation(self, arrays: Sequence[Any], keywords: tuple[str, ...], names: tuple[str, ...]) -> Evaluation:
         """The program that evaluates arrays of these shapes, kept for the next time."""
         arena = self.arena
-        specs = [spec_of_array(array, arena.dtype) for array in arrays]
-        key = (self, tuple(specs), keywords, names)
-        evaluation: Evaluation = arena.evaluations.get(key, lambda: Evaluation(self, arena, specs, keywords, names))
+        tree = tuple(self.named_modules())  # a model that was changed is traced anew
+        kept = arena.evaluations.setdefault((tree, keywords, names), LeastRecentlyUsed())
+        specs = tuple(spec_of_array(array, arena.dtype) for array in arrays)
+        evaluation: Evaluation = kept.get(specs, lambda: Evaluation(self, arena, specs, keywords, names))
         return evaluation
 
     @property

@@ -59,6 +59,7 @@ class OptimizerState:
         self.device = backend.zeros((len(names),), value.dtype)
         self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in enumerate(names)}
         self.count = 0
+        self.updates = self.bind()
 
     def advance(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fusegrad.backend import Backend
 from fusegrad.graph.spec import Buffer, GraphError
+from fusegrad.initializers import Initializer
 
 Shape = tuple[int | None, ...]
-Initializer = Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]]
 
 
 class Home(Protocol):
@@ -42,25 +38,25 @@ class Param:
         self.data, self.gradient = Buffer(), Buffer()
         self.name = "this parameter"
         self.arena: Home | None = None
-        self._shape = shape
+        self.extents = shape
 
     @property
     def is_settled(self) -> bool:
-        return None not in self._shape
+        return None not in self.extents
 
     @property
     def shape(self) -> tuple[int, ...]:
         if not self.is_settled:
-            raise GraphError(f"{self.name} {self._shape} has no shape yet: call its layer on an Input first")
-        return tuple(extent for extent in self._shape if extent is not None)
+            raise GraphError(f"{self.name} {self.extents} has no shape yet: call its layer on an Input first")
+        return tuple(extent for extent in self.extents if extent is not None)
 
     def settle(self, shape: tuple[int, ...]) -> bool:
         """Fill the open extents from `shape`; False, and no change, where the two contradict each other."""
-        fits = len(shape) == len(self._shape) and all(
-            known in (None, came) for known, came in zip(self._shape, shape, strict=True)
+        fits = len(shape) == len(self.extents) and all(
+            known in (None, came) for known, came in zip(self.extents, shape, strict=True)
         )
         if fits:
-            self._shape = shape
+            self.extents = shape
         return fits
 
     @property
@@ -80,9 +76,9 @@ class Param:
         """The arena in which the parameter lives."""
         if self.arena is None:
             raise GraphError(
-                f"{self.name} {self._shape} has no value yet: make fg.ParamArena(model) or a Trainer first"
+                f"{self.name} {self.extents} has no value yet: make fg.ParamArena(model) or a Trainer first"
             )
         return self.arena
 
     def __repr__(self) -> str:
-        return f"Param({self.name}, {self._shape})"
+        return f"Param({self.name}, {self.extents})"

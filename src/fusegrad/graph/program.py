@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.backward import Demand
 from fusegrad.graph.bind import Bound, Pass, bind
+from fusegrad.graph.feed import check_batch, feed
 from fusegrad.graph.layer import Module
 from fusegrad.graph.optimization import Optimizer, OptimizerState
 from fusegrad.graph.param import Param
@@ -17,11 +18,11 @@ from fusegrad.graph.schedule import make_schedule
 from fusegrad.graph.spec import GraphError, require
 from fusegrad.graph.value import Value, toposort
 
-Trainable = Module | Iterable[Param]
+Trainable = Module | Param | Iterable[Module | Param]
 
 
 class Program:
-    """Scheduled, planned and bound once; from then on a step allocates nothing.
+    """Scheduled, planned and bound once; from then on a step only runs, in memory that it holds already.
 
     Args:
         inputs: graph inputs, in the order in which batches give their arrays.
@@ -50,16 +51,17 @@ class Program:
     ) -> None:
         self.inputs, self.arena = list(inputs), arena
         self.outputs = [output] if isinstance(output, Value) else list(output)
+        require(len(self.outputs) > 0, "Program", "an output", output)
         self.keep, self.gradients_of = [*self.outputs, *keep], list(gradients_of)
         self.nodes = toposort(self.keep)
         self.check_graph()
         demand = self.demand(train, with_optimizer=optimizer is not None)
-        self.trains = bool(demand)
+        self.differentiates = bool(demand)
         self.check_loss()
         self.schedule = make_schedule(self.nodes, self.outputs[0], arena.dtype, demand)
         self.plan = self.make_plan()
         self.optimizer_state = self.attach(optimizer) if optimizer else None
-        self.updates = self.optimizer_state.bind() if self.optimizer_state else []
+        self.updates = self.optimizer_state.updates if self.optimizer_state else []
         self.ring = Ring(arena.backend, self.outputs[0].dtype) if self.has_loss else None
         self.awaits_backward = False
         self.bound: Bound | None = None
@@ -99,16 +101,14 @@ class Program:
 
     def run_forward(self, batch: tuple[Any, ...]) -> Bound:
         bound = self.bound or self.bind()
-        if len(batch) != len(bound.feeds):
-            raise GraphError(f"the program expects {len(bound.feeds)} arrays, got {len(batch)}")
+        sources = check_batch(bound.places, batch)
         self.arena.block.occupy(None)  # what was there is overwritten from here on
-        for feed, array in zip(bound.feeds, batch, strict=True):
-            feed(array)
-        if self.trains:
-            self.arena.step += 1
+        feed(self.arena.backend, bound.places, sources)
         self.run(bound.forward)
+        if self.schedule.trained:
+            self.arena.step += 1
         self.arena.block.occupy(self)
-        self.awaits_backward = self.trains
+        self.awaits_backward = self.differentiates
         return bound
 
     def backward(self, accumulate: bool = False) -> None:
@@ -116,16 +116,18 @@ class Program:
 
         Raises GraphError where there is no such pass: backward reuses the memory of what it has read.
         """
-        require(self.trains, "backward", "a program with an optimizer, train= or gradients_of=", "an evaluating one")
+        expected = "a program with an optimizer, train= or gradients_of="
+        require(self.differentiates, "backward", expected, "an evaluating one")
         bound = self.present()
         require(self.awaits_backward, "backward", "a forward pass before it", "none since the last backward")
-        self.awaits_backward = False
         self.run(bound.adding if accumulate else bound.backward)
+        self.awaits_backward = False
 
     def update(self, scale: float = 1.0) -> None:
         """Let the optimizer update the trained parameters from their gradients, times `scale`."""
         if self.optimizer_state is None:
             raise GraphError("update expects a program with an optimizer, got one without")
+        require(not self.awaits_backward, "update", "a backward pass after the forward pass", "none")
         self.optimizer_state.advance(scale)
         self.run(self.updates)
 
@@ -181,13 +183,14 @@ class Program:
         return self.arena.optimizer_state(optimizer, trained)
 
     def check_loss(self) -> None:
-        require(self.has_loss or not self.trains, "training", "one floating-point scalar as loss", self.outputs)
+        require(self.has_loss or not self.differentiates, "training", "one floating-point scalar as loss", self.outputs)
 
     def check_graph(self) -> None:
         """Every input that the nodes need is listed, and every parameter lives in this arena, in the nodes' dtype."""
-        sources = dict.fromkeys(value for node in self.nodes for value in node.input_values() if value.node is None)
-        for value in sources:
-            if value not in self.inputs:
+        for value in self.inputs:
+            require(value.node is None, "inputs", "graph inputs (see fg.Input)", value)
+        for value in (*self.keep, *(value for node in self.nodes for value in node.input_values())):
+            if value.node is None and value not in self.inputs:
                 raise GraphError(f"the output depends on {value}, which is not among the program's inputs")
         for node in self.nodes:
             for name, param in node.layer.layer_params().items():
@@ -199,9 +202,20 @@ class Program:
     def demand(self, train: Trainable | None, with_optimizer: bool) -> Demand:
         """What gradients are wanted of."""
         if train is not None:
-            params = train.params() if isinstance(train, Module) else list(train)
+            params = list(params_of(train))
         else:
             nodes = self.nodes if with_optimizer else []
             params = [param for node in nodes for param in node.layer.layer_params().values()]
         wanted = dict.fromkeys(param for param in params if param.trainable)
         return Demand(wanted, self.gradients_of, every_one=train is not None)
+
+
+def params_of(train: Trainable) -> Iterator[Param]:
+    """The parameters of a module, a parameter, or several of both."""
+    if isinstance(train, Param):
+        yield train
+    elif isinstance(train, Module):
+        yield from train.params()
+    else:
+        for item in train:
+            yield from params_of(item)

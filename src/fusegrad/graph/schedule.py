@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fusegrad.graph.backward import BackwardScheduler, Demand
 from fusegrad.graph.calls import Call, known_arrays, make_call
 from fusegrad.graph.param import Param
+from fusegrad.graph.spec import require
 from fusegrad.graph.value import Node, Value
 
 
@@ -37,4 +38,8 @@ def make_schedule(nodes: Sequence[Node], loss: Value, dtype: str, demand: Demand
 def forward_call(index: int, node: Node, predicting: bool) -> Call:
     layer = node.layer
     function = getattr(layer, "predict", layer.forward) if predicting else layer.forward
-    return make_call(node, function, known_arrays(index, node))
+    call = make_call(node, function, known_arrays(index, node))
+    named = set(call.buffers())
+    for name, value in node.outputs.items():
+        require(value.data in named, call.label, f"to be given its output {name!r}", "a pass that does not name it")
+    return call

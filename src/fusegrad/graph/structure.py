@@ -60,6 +60,9 @@ class Take(Layer):
         require(y.size > 0, self, "an index that leaves something", self.index)
         return Arrays({"y": Spec(y.shape, x.dtype)})
 
+    def rearranged(self, x: Any) -> Any:
+        return x[self.index]
+
     def forward(self, x: Any, y: Any) -> None:
         shape.take(x, y, index=self.index)
 
@@ -76,9 +79,13 @@ class Reshape(Layer):
     def plan(self, x: Spec) -> Arrays:
         known = prod(extent for extent in self.shape if extent != -1)
         open_extents = self.shape.count(-1)
-        fits = known > 0 and (x.size % known == 0 if open_extents == 1 else open_extents == 0 and x.size == known)
+        possible = all(extent == -1 or extent > 0 for extent in self.shape)
+        fits = possible and (x.size % known == 0 if open_extents == 1 else open_extents == 0 and x.size == known)
         require(fits, self, f"a shape of {x.size} elements for {x.shape}", self.shape)
         return Arrays({"y": Spec(tuple(x.size // known if e == -1 else e for e in self.shape), x.dtype)})
+
+    def rearranged(self, x: Any) -> Any:
+        return x.reshape(self.shape)
 
     def forward(self, x: Any, y: Any) -> None:
         elementwise.copy(x.reshape(y.shape), y)
@@ -94,6 +101,9 @@ class StopGradient(Layer):
 
     def plan(self, x: Spec) -> Arrays:
         return Arrays({"y": x})
+
+    def rearranged(self, x: Any) -> Any:
+        return x
 
     def forward(self, x: Any, y: Any) -> None:
         elementwise.copy(x, y)

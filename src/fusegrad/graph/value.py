@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fusegrad.graph.spec import Buffer, Spec, require
 
@@ -27,7 +27,6 @@ class Value:
     def __init__(self, spec: Spec, node: Node | None = None, name: str = "") -> None:
         self.spec, self.node, self.name = spec, node, name
         self.data, self.grad = Buffer(spec), Buffer(spec)
-        self.limit: int | None = None  # integer inputs used as indices lie in 0 .. limit-1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -121,7 +120,8 @@ class Node:
     layer: Layer
     inputs: dict[str, Argument]
     outputs: dict[str, Value] = field(default_factory=dict)
-    extra: dict[str, Buffer | None] = field(default_factory=dict)  # saved arrays and constants
+    extra: dict[str, Any] = field(default_factory=dict)  # saved arrays and constants
+    limits: dict[str, int] = field(default_factory=dict)  # of integer inputs, which lie in 0 .. limit-1
 
     def input_values(self) -> Iterator[Value]:
         for argument in self.inputs.values():

@@ -32,13 +32,14 @@ class Concat(Layer):
             fits = len(other.shape) == rank and without(axis, other) == without(axis, x[0])
             require(fits and other.dtype == x[0].dtype, self, f"inputs like {x[0]} but for axis {axis}", other)
         extent = int(np.sum([spec.shape[axis] for spec in x]))
-        return Arrays({"y": Spec((*x[0].shape[:axis], extent, *x[0].shape[axis + 1 :]), x[0].dtype)})
+        y = Spec((*x[0].shape[:axis], extent, *x[0].shape[axis + 1 :]), x[0].dtype)
+        return Arrays({"y": y}, constants={"extents": tuple(spec.shape[axis] for spec in x)})
 
-    def forward(self, x: Any, y: Any) -> None:
-        shape.concat(y, parts=x, axis=self.axis % y.ndim)
+    def forward(self, x: Any, extents: tuple[int, ...], y: Any) -> None:
+        shape.concat(y, parts=x, extents=extents, axis=self.axis % y.ndim)
 
-    def backward(self, x: Any, dy: Any, dx: Any) -> None:
-        shape.split(dy, parts=dx, like=x, axis=self.axis % dy.ndim)
+    def backward(self, extents: tuple[int, ...], dy: Any, dx: Any) -> None:
+        shape.split(dy, parts=dx, extents=extents, axis=self.axis % dy.ndim)
 
     def __repr__(self) -> str:
         return f"Concat(axis={self.axis})"

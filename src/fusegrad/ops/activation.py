@@ -23,11 +23,13 @@ def relu_backward(dy: Any, y: Any, dx: Any) -> None:
 
 @op
 def sigmoid(x: Any, y: Any) -> None:
-    """y = 1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2, which overflows nowhere."""
-    np.multiply(x, 0.5, out=y)
-    np.tanh(y, out=y)
-    np.multiply(y, 0.5, out=y)
-    np.add(y, 0.5, out=y)
+    """y = 1 / (1 + exp(-x)), as exp(min(x, 0)) / (1 + exp(-|x|)), which overflows nowhere and keeps small tails."""
+    np.abs(x, out=y)
+    np.negative(y, out=y)
+    np.exp(y, out=y)
+    numerator = np.where(x >= 0, 1, y)
+    np.add(y, 1, out=y)
+    np.divide(numerator, y, out=y)
 
 
 @op

@@ -1,7 +1,7 @@
 """Adam over flat arrays (Kingma and Ba, 2015, arXiv:1412.6980), with decay decoupled or added to the gradient.
 
-Shapes: value, grad, m, v (size,), updated in place; rate, scale, correction1, correction2: 0-d.
-correction1 = 1 - beta1ᵗ, correction2 = 1 - beta2ᵗ at update t.  grad is multiplied by `scale` first, in place.
+Shapes: value, m, v (size,), updated in place; grad (size,); rate, scale, correction1, correction2: 0-d.
+correction1 = 1 - beta1ᵗ, correction2 = 1 - beta2ᵗ at update t.  g below is scale·grad.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def update(
     """
     scale, rate, correction1 = scale[()], rate[()], correction1[()]  # NumPy scalars, faster than 0-d arrays
     if scale != 1:
-        np.multiply(grad, scale, out=grad)
+        grad = grad * scale
     if weight_decay and decoupled:
         np.multiply(value, 1 - rate * weight_decay, out=value)
     elif weight_decay:
-        np.add(grad, weight_decay * value, out=grad)
+        grad = grad + weight_decay * value
     np.multiply(m, beta1, out=m)
     scratch = grad * (1 - beta1)
     np.add(m, scratch, out=m)

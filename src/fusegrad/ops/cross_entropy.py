@@ -17,9 +17,9 @@ from fusegrad.ops.weighting import scale_gradient, weighted_mean
 @op
 def forward(x: Any, labels: Any, weight: Any, class_weight: Any, y: Any, probability: Any) -> None:
     """y = Σ wᵢ c[labelᵢ] (-log pᵢ[labelᵢ]) / Σ wᵢ c[labelᵢ], with p = softmax(x)."""
-    log_total = softmax(x, probability)
+    peak, log_sums = softmax(x, probability)
     chosen = x[np.arange(len(labels)), labels]
-    y[...] = weighted_mean(log_total[:, 0] - chosen, row_weights(labels, weight, class_weight))
+    y[...] = weighted_mean(log_sums[:, 0] - (chosen - peak[:, 0]), row_weights(labels, weight, class_weight))
 
 
 @op
@@ -34,7 +34,8 @@ def backward(dy: Any, probability: Any, labels: Any, weight: Any, class_weight: 
 @op
 def forward_soft(x: Any, target: Any, weight: Any, class_weight: Any, y: Any, probability: Any) -> None:
     """y = the (weighted) mean over rows of -Σ c target log p, with p = softmax(x)."""
-    losses = softmax(x, probability) - x
+    peak, log_sums = softmax(x, probability)
+    losses = log_sums - (x - peak)
     np.multiply(losses, target, out=losses)
     if class_weight is not None:
         np.multiply(losses, class_weight, out=losses)
@@ -50,14 +51,17 @@ def backward_soft(dy: Any, probability: Any, target: Any, weight: Any, class_wei
     scale_gradient(dx, dy, weight, len(target))
 
 
-def softmax(x: Any, probability: Any) -> Any:
-    """Write softmax(x) into `probability`; returns log Σ exp(x) per row, (rows, 1)."""
+def softmax(x: Any, probability: Any) -> tuple[Any, Any]:
+    """Write softmax(x) into `probability`; returns the peak and log Σ exp(x - peak) per row, each (rows, 1).
+
+    They are kept apart, because their sum would lose the digits of a small loss beside large logits.
+    """
     peak = x.max(1, keepdims=True)
     np.subtract(x, peak, out=probability)
     np.exp(probability, out=probability)
     sums = probability.sum(1, keepdims=True)
     np.divide(probability, sums, out=probability)
-    return np.log(sums) + peak
+    return peak, np.log(sums)
 
 
 def row_weights(labels: Any, weight: Any, class_weight: Any) -> Any:

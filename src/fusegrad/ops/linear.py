@@ -1,6 +1,7 @@
 """The fully connected layer's product.
 
-Shapes: x, dx (…, width_in); weight, dweight (width_out, width_in); bias, dbias (width_out,); y, dy (…, width_out).  Gradients that nobody needs are None; bias may be None.
+Shapes: x, dx (…, width_in); weight, dweight (width_out, width_in); bias, dbias (width_out,); y, dy (…, width_out).
+Gradients that nobody needs are None; bias may be None.
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ from fusegrad.ops.op import op
 def clip_scale(scale: Any, *, gradients: tuple[Any, ...], limit: float) -> None:
     """scale *= min(1, limit / norm), where norm is that of all scale·gradients together; scale is 0-d.
 
-    The division is guarded by the smallest normal number, so that gradients that are all zero leave scale as it is.
+    The squares are summed in float64, in which those of large float32 gradients do not overflow.
     """
-    square = sum(np.vdot(gradient, gradient) for gradient in gradients)
-    norm = np.sqrt(square) * scale
-    scale *= np.minimum(1, limit / np.maximum(norm, np.finfo(scale.dtype).tiny))
+    square = sum(np.square(gradient, dtype="float64").sum() for gradient in gradients)
+    scale *= limit / np.maximum(np.sqrt(square) * scale, limit)

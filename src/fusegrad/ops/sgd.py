@@ -1,6 +1,7 @@
 """Stochastic gradient descent over flat arrays.
 
-Shapes: value, grad, velocity (size,), updated in place; rate, scale: 0-d.  grad is first multiplied by `scale`.
+Shapes: value, velocity (size,), updated in place; grad (size,); rate, scale: 0-d.
+g below is scale·grad + weight_decay·value.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from fusegrad.ops.op import op
 
 @op
 def update(value: Any, grad: Any, rate: Any, scale: Any, *, weight_decay: float) -> None:
-    """value -= rate (g + weight_decay value)."""
-    prepare(value, grad, scale, weight_decay)
+    """value -= rate g."""
+    grad = decayed(value, grad, scale, weight_decay)
     np.subtract(value, rate * grad, out=value)
 
 
@@ -27,15 +28,15 @@ def momentum_update(
 
     Polyak, 1964; Sutskever et al., 2013, in the form that PyTorch uses.
     """
-    prepare(value, grad, scale, weight_decay)
+    grad = decayed(value, grad, scale, weight_decay)
     np.multiply(velocity, momentum, out=velocity)
     np.add(velocity, grad, out=velocity)
     direction = grad + momentum * velocity if nesterov else velocity
     np.subtract(value, rate * direction, out=value)
 
 
-def prepare(value: Any, grad: Any, scale: Any, weight_decay: float) -> None:
+def decayed(value: Any, grad: Any, scale: Any, weight_decay: float) -> Any:
+    """g: the gradient itself where nothing changes it, else a new array."""
     if scale[()] != 1:
-        np.multiply(grad, scale, out=grad)
-    if weight_decay:
-        np.add(grad, weight_decay * value, out=grad)
+        grad = grad * scale
+    return grad + weight_decay * value if weight_decay else grad

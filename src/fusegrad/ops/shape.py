@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
-
-import numpy as np
 
 from fusegrad.ops.op import op
 
@@ -28,24 +27,24 @@ def take_backward(dy: Any, dx: Any, *, index: Index, add_dx: bool) -> None:
 
 
 @op
-def concat(y: Any, *, parts: tuple[Any, ...], axis: int) -> None:
-    """y = the parts one after the other along `axis`."""
-    for part, stretch in zip(parts, stretches(y, parts, axis), strict=True):
+def concat(y: Any, *, parts: tuple[Any, ...], extents: tuple[int, ...], axis: int) -> None:
+    """y = the parts, of the given extents, one after the other along `axis`."""
+    for part, stretch in zip(parts, stretches(y, extents, axis), strict=True):
         stretch[...] = part
 
 
 @op
-def split(y: Any, *, parts: tuple[Any, ...], like: tuple[Any, ...], axis: int) -> None:
-    """The parts (or None) = the stretches of y that are as long as `like`."""
-    for part, stretch in zip(parts, stretches(y, like, axis), strict=True):
+def split(y: Any, *, parts: tuple[Any, ...], extents: tuple[int, ...], axis: int) -> None:
+    """The parts (or None) = the stretches of y of the given extents along `axis`."""
+    for part, stretch in zip(parts, stretches(y, extents, axis), strict=True):
         if part is not None:
             part[...] = stretch
 
 
-def stretches(y: Any, parts: tuple[Any, ...], axis: int) -> list[Any]:
-    ends = np.cumsum([part.shape[axis] for part in parts]).tolist()
+def stretches(y: Any, extents: tuple[int, ...], axis: int) -> list[Any]:
+    ends = list(accumulate(extents))
     before = (slice(None),) * axis
-    return [y[(*before, slice(start, end))] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [y[(*before, slice(end - extent, end))] for end, extent in zip(ends, extents, strict=True)]
 
 
 def rows(array: Any) -> Any:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.graph import GraphError, Input, Module, Spec, Value, require
+from fusegrad.graph import GraphError, Input, Module, Spec, Value, flatten, require
+from fusegrad.graph.feed import index_limits
+from fusegrad.graph.value import toposort
 from fusegrad.training.data import NAMES, Batch
 from fusegrad.training.objective import Objective
 from fusegrad.training.structure import leaves, mapped
@@ -25,8 +27,11 @@ class Traced:
 
     @property
     def limits(self) -> dict[str, int]:
-        """Below which the integers of an input must lie, by label."""
-        return {label: value.limit for label, value in self.batch.named().items() if value.limit is not None}
+        """Below which all integers of an input must lie, by label."""
+        ends = [*flatten(self.outputs), *([] if self.loss is None else [self.loss])]
+        limits = index_limits(toposort(ends))
+        pairs = [(label, limit) for label, value in self.batch.named().items() for limit in limits.get(value, ())]
+        return {label: limit.below for label, limit in pairs if not limit.path}
 
 
 class Tracer:

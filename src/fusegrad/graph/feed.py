@@ -1,0 +1,92 @@
+"""What comes into a program: arrays of a batch, checked and copied into their places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fusegrad.backend import Backend
+from fusegrad.graph.spec import GraphError, require
+from fusegrad.graph.value import Node, Value
+
+UNSIGNED = {np.dtype(kind).itemsize: np.dtype(kind) for kind in ("u1", "u2", "u4", "u8")}
+
+
+Rearrangement = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Integers that lie in 0 .. below-1: those that are left of an array after `path`."""
+
+    below: int
+    path: tuple[Rearrangement, ...]
+
+    def check(self, name: str, source: Any) -> None:
+        for rearranged in self.path:
+            source = rearranged(source)
+        unsigned = source.view(UNSIGNED[source.itemsize])  # negative numbers become the largest: one search finds all
+        wrong = source.reshape(-1)[int(unsigned.argmax())]
+        if not 0 <= wrong < self.below:
+            raise GraphError(f"{name} expects integers in 0 .. {self.below}-1, got {wrong}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one array of a batch goes, and what it has to be."""
+
+    name: str
+    destination: Any
+    limits: Sequence[Limit]
+
+    def check(self, array: Any) -> Any:
+        """The array, ready to be copied; GraphError unless shape, dtype and range of indices fit."""
+        source = array if hasattr(array, "dtype") else np.asarray(array)
+        if source.shape != self.destination.shape or source.dtype != self.destination.dtype:
+            source = self.fitted(source)
+        for limit in self.limits:
+            limit.check(self.name, source)
+        return source
+
+    def fitted(self, source: Any) -> Any:
+        require(source.shape == self.destination.shape, self.name, f"shape {self.destination.shape}", source.shape)
+        fits = np.can_cast(source.dtype, self.destination.dtype, casting="same_kind")
+        require(fits, self.name, f"dtype {self.destination.dtype}", source.dtype)
+        return source.astype(self.destination.dtype)
+
+
+def check_batch(places: Sequence[Place], batch: Sequence[Any]) -> list[Any]:
+    """The arrays of a batch, ready to be copied; GraphError if one of them does not fit."""
+    if len(batch) != len(places):
+        raise GraphError(f"the program expects {len(places)} arrays, got {len(batch)}")
+    return [place.check(array) for place, array in zip(places, batch, strict=True)]
+
+
+def feed(backend: Backend, places: Sequence[Place], sources: Sequence[Any]) -> None:
+    for place, source in zip(places, sources, strict=True):
+        backend.copy_in(place.destination, source)
+
+
+def index_limits(nodes: Iterable[Node]) -> dict[Value, list[Limit]]:
+    """For every graph input whose integers are used as indices: which of them, and the number below which they lie."""
+    limits: dict[Value, list[Limit]] = {}
+    for node in nodes:
+        for name, below in node.limits.items():
+            value, path = origin(node, name)
+            limits.setdefault(value, []).append(Limit(below, path))
+    return limits
+
+
+def origin(node: Node, name: str) -> tuple[Value, tuple[Rearrangement, ...]]:
+    """The graph input from which integers come, and what was done to it; GraphError where they were computed."""
+    value, path = node.inputs[name], []
+    assert isinstance(value, Value)
+    while value.node is not None:
+        if value.node.layer.rearranged is None:
+            raise GraphError(f"{node.layer} expects {name} to come from a graph input, for its range to be checked")
+        path.append(value.node.layer.rearranged)
+        value = next(value.node.input_values())
+    return value, tuple(reversed(path))

@@ -1,0 +1,92 @@
+"""Every example runs, and ends where its text says."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SEEDS = range(5)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Products this small gain nothing from a second thread and lose much while other tests use the cores."""
+    with threadpool_limits(1):
+        yield
+
+
+def main_of(name: str) -> Callable[..., Any]:
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
+
+
+def test_the_readme_lists_every_example():
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    scripts = sorted(path.name for path in EXAMPLES.glob("*.py"))
+    assert sorted(line.split("`")[1] for line in text.splitlines() if line.startswith("| `")) == scripts
+
+
+def test_linear_regression_finds_the_line():
+    for w, b in main_of("linear_regression")():
+        assert w == pytest.approx(2, abs=1e-3)
+        assert b == pytest.approx(0, abs=1e-3)
+
+
+def test_gradient_descent_finds_what_least_squares_finds():
+    found, exact, apart = main_of("gradient_descent")()
+    np.testing.assert_allclose(found, exact, atol=1e-6)
+    assert apart <= 1e-12
+
+
+def test_the_perceptron_by_hand_learns_with_the_right_gradients():
+    accuracy, apart = main_of("perceptron_by_hand")()
+    assert accuracy >= 0.95
+    assert apart <= 1e-12
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_four_sigmoid_units_tell_two_moons_apart(seed):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra demo)")
+    assert main_of("binary_classification")(seed) >= 0.97
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_iris_by_hand_tells_species_apart(seed):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra demo)")
+    easy, hard, apart = main_of("iris_by_hand")(seed)
+    assert easy >= 0.95
+    assert hard >= 0.95
+    assert apart <= 1e-12
+
+
+def test_the_gradient_vanishes_in_sigmoids_only(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra demo)")
+    picture = tmp_path / "norms.png"
+    ratios = main_of("vanishing_gradients")(picture)
+    assert ratios["sigmoid"] < 1e-8
+    assert 0.05 < ratios["ReLU, He"] < 20
+    assert 0.05 < ratios["residual"] < 20
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_layer_of_ones_own_is_right_and_learns():
+    error, before, after = main_of("own_layer")()
+    assert error <= 1e-6
+    assert after <= before / 20
+
+
+def test_the_training_loop_learns_digits():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra demo)")
+    assert main_of("training_loop")() >= 0.96
+
+
+def test_the_generator_finds_both_rings():
+    before, after, outer = main_of("gan_rings")()
+    assert after <= 0.15 < before
+    assert 0.2 <= outer <= 0.8
