@@ -1,7 +1,7 @@
 """A training step written by hand: the least that NumPy can take for what an engine does in its place.
 
-The network is the ReLU perceptron of `WIDTHS` under softmax cross-entropy and Adam.  Every buffer is made beforehand and
-every call writes with `out=`; batches are copied in, as an engine must, since a caller may reuse its arrays.  The file
+The network is the ReLU perceptron of `WIDTHS` under softmax cross-entropy and Adam.  Every buffer is made beforehand,
+and calls write with `out=`; batches are copied in, as an engine must, since a caller may reuse its arrays.  The file
 shares no code with the library that it is compared with.
 """
 

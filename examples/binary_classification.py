@@ -8,7 +8,6 @@ Right: dz = (do W₂ᵀ) f'(z); labels are a column (n, 1) like the outputs, and
 their points, so both are drawn once, before the first epoch.
 """
 
-
 import fusegrad as fg
 
 try:

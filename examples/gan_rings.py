@@ -3,9 +3,9 @@
 Often written: one optimizer for both players, so that each step also makes the other player worse; or a discriminator
 step that lets gradients run on into the generator, and a generator step that trains the discriminator to be fooled.
 
-Right: one graph, two programs and two optimizers.  What is trained belongs to the program: `train=` names it, everything
-else is a constant there, while gradients still flow through it.  The generator climbs log D(G(z)), not down
-log(1 - D(G(z))), whose gradient vanishes while the discriminator wins (Goodfellow et al., 2014, arXiv:1406.2661).
+Right: one graph, two programs and two optimizers.  What is trained belongs to the program: `train=` names it, and the
+rest are constants there, while gradients still flow through them.  The generator climbs log D(G(z)) and does not go
+down log(1 - D(G(z))), whose gradient vanishes while the discriminator wins (Goodfellow et al., 2014, arXiv:1406.2661).
 """
 
 import numpy as np
@@ -38,9 +38,10 @@ def game(seed, steps):
     verdict = critic(made)
     arena = fg.ParamArena({"painter": painter, "critic": critic}, seed=seed)
     loss = bce(critic(real), ones) + bce(verdict, zeros)
-    adam = {"lr": fg.schedules.cosine(2e-3, steps), "betas": (0.5, 0.9)}
-    telling = fg.Program([real, ones, zeros], loss, arena, fg.optimizers.Adam(**adam), train=critic)
-    fooling = fg.Program([ones], bce(verdict, ones), arena, fg.optimizers.Adam(**adam), train=painter)
+    # the critic learns at twice the rate (Heusel et al., 2017, arXiv:1706.08500)
+    quick, slow = (fg.optimizers.Adam(fg.schedules.cosine(rate, steps), betas=(0.5, 0.9)) for rate in (4e-3, 2e-3))
+    telling = fg.Program([real, ones, zeros], loss, arena, quick, train=critic)
+    fooling = fg.Program([ones], bce(verdict, ones), arena, slow, train=painter)
     return telling, fooling, painter
 
 
@@ -50,7 +51,7 @@ def distance(points):
     return np.abs(radius[:, None] - RADII).min(1).mean()
 
 
-def main(seed=0, steps=3000):
+def main(seed=0, steps=4000):
     """The distance of generated points to the rings: before, and after training; and the share on the outer one."""
     telling, fooling, painter = game(seed, steps)
     generator = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ import fusegrad as fg
 
 
 class Swish(fg.Layer):
-    """y = x sigmoid(β x), one β per channel (Ramachandran et al., 2017, arXiv:1710.05941).  Shapes: x, y (batch, width)."""
+    """y = x sigmoid(β x), a β per channel (Ramachandran et al., 2017).  Shapes: x, y (batch, width)."""
 
     def __init__(self):
         self.beta = fg.Param((None,), lambda generator, shape: np.ones(shape), decay=False)

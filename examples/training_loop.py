@@ -1,10 +1,10 @@
 """The training loop written out: handwritten digits with Program, a schedule, and a program that evaluates.
 
-Often written: a loop that evaluates with the training network, dropout still on; that divides the last, smaller batch by
-the full batch's size; or that lets the learning rate jump back to its start after every epoch.
+Often written: a loop that evaluates with the training network, dropout still on; that forgets to shuffle, so that every
+epoch repeats the same batches; or that lets the learning rate jump back to its start after every epoch.
 
-Right: the program that trains and the one that evaluates share one arena, but Dropout only acts in the first; every mean
-is over the samples that were there; and the schedule counts updates, not batches of an epoch.
+Right: the program that trains and the one that evaluates share one arena, but Dropout only acts in the first; every
+epoch has an order of its own; and the schedule counts updates, not batches of an epoch.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Where the gradient is lost on its way down through 20 layers.
 
-Often written: "deep networks need ReLU", with nothing said of how weights begin.  A sigmoid's derivative is at most 1/4,
-so 20 of them shrink a gradient by up to 4²⁰; ReLU alone does not cure that if the weights are small.
+Often written: "deep networks need ReLU", with nothing said of how weights begin.  A sigmoid's derivative is at most
+1/4, so 20 of them shrink a gradient by 4²⁰ or more; ReLU alone does not cure that if the weights are small.
 
 Right: He's initialisation, variance 2 / width_in, keeps a ReLU network's gradients of one size; so do residual
 connections x + f(x), whose derivative contains the identity.

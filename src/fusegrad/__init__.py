@@ -18,6 +18,7 @@ from fusegrad.graph import (
     Value,
     check_gradients,
     mean,
+    require,
     stop_gradient,
     sum,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "ops",
     "optimizers",
     "random",
+    "require",
     "schedules",
     "select",
     "stop_gradient",

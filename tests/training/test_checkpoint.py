@@ -40,7 +40,7 @@ def test_the_file_names_arrays_and_says_where_it_comes_from(path, trained):
     assert facts["format"] == 1 and facts["optimizer"] == "AdamW" and facts["updates"] == 5
     assert facts["position"]["epoch"] == 1 and facts["arena"] == {"seed": 0, "step": 5}
     assert facts["machine"]["backend"] == "cpu" and facts["machine"]["BLAS threads"] >= 0
-    assert facts["versions"]["numpy"] == np.__version__
+    assert facts["versions"]["NumPy"] == np.__version__
 
 
 def test_load_takes_the_parameters_alone(path, trained):

@@ -2,7 +2,18 @@
 
 from fusegrad.backend.availability import BackendUnavailable
 from fusegrad.backend.base import Backend
-from fusegrad.backend.doctor import Report, blas, doctor
+from fusegrad.backend.doctor import Report, blas, doctor, versions
 from fusegrad.backend.selection import current, resolve, select, using
 
-__all__ = ["Backend", "BackendUnavailable", "Report", "blas", "current", "doctor", "resolve", "select", "using"]
+__all__ = [
+    "Backend",
+    "BackendUnavailable",
+    "Report",
+    "blas",
+    "current",
+    "doctor",
+    "resolve",
+    "select",
+    "using",
+    "versions",
+]

@@ -34,4 +34,5 @@ class Op:
 
 
 def op(reference: Implementation) -> Op:
+    """Make an op of its NumPy reference; a kernel can be registered beside it with `.cuda`."""
     return Op(reference)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,21 +41,13 @@ def capture(trainer: Trainer) -> Stored:
         "history": trainer.history.epochs,
         "example": [to_json(part) for part in example.parts()],
     }
-    return Stored(arrays, facts | {"machine": machine(arena), "versions": versions()})
+    return Stored(arrays, facts | {"machine": machine(arena), "versions": backends.versions()})
 
 
 def machine(arena: ParamArena) -> dict[str, Any]:
     """What decides the last bits."""
     library, threads = backends.blas()
     return {"backend": arena.backend.name, "BLAS": library, "BLAS threads": threads}
-
-
-def versions() -> dict[str, str]:
-    try:
-        own = version("fusegrad")
-    except PackageNotFoundError:  # run from its source
-        own = "unknown"
-    return {"fusegrad": own, "numpy": np.__version__, "python": platform.python_version()}
 
 
 def load_params(trainer: Trainer, stored: Stored) -> None:
