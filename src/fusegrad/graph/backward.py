@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from fusegrad.graph.calls import Call, known_arrays, make_call, parameters
+from fusegrad.graph.demand import Demand
 from fusegrad.graph.param import Param
 from fusegrad.graph.spec import Buffer, GraphError, Spec
 from fusegrad.graph.value import Node, Value
 from fusegrad.ops import elementwise
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a program wants gradients of; `every_one`: it is an error if one of the parameters gets none."""
-
-    params: Collection[Param]
-    values: Collection[Value]
-    every_one: bool
-
-    def __bool__(self) -> bool:
-        return bool(self.params or self.values)
 
 
 class BackwardScheduler:

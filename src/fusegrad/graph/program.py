@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fusegrad.graph.arena import ParamArena
-from fusegrad.graph.backward import Demand
 from fusegrad.graph.bind import Bound, Pass, bind
+from fusegrad.graph.demand import Trainable, check_graph, demand_of
 from fusegrad.graph.feed import check_batch, feed
-from fusegrad.graph.layer import Module
 from fusegrad.graph.optimization import Optimizer, OptimizerState
-from fusegrad.graph.param import Param
 from fusegrad.graph.plan import Plan, plan_memory
 from fusegrad.graph.scalar import Ring, Scalar
 from fusegrad.graph.schedule import make_schedule
 from fusegrad.graph.spec import GraphError, require
 from fusegrad.graph.value import Value, toposort
-
-Trainable = Module | Param | Iterable[Module | Param]
 
 
 class Program:
@@ -54,8 +50,8 @@ class Program:
         require(len(self.outputs) > 0, "Program", "an output", output)
         self.keep, self.gradients_of = [*self.outputs, *keep], list(gradients_of)
         self.nodes = toposort(self.keep)
-        self.check_graph()
-        demand = self.demand(train, with_optimizer=optimizer is not None)
+        check_graph(self.nodes, self.inputs, self.keep, arena)
+        demand = demand_of(self.nodes, self.gradients_of, train, by_default=optimizer is not None)
         self.differentiates = bool(demand)
         self.check_loss()
         self.schedule = make_schedule(self.nodes, self.outputs[0], arena.dtype, demand)
@@ -184,38 +180,3 @@ class Program:
 
     def check_loss(self) -> None:
         require(self.has_loss or not self.differentiates, "training", "one floating-point scalar as loss", self.outputs)
-
-    def check_graph(self) -> None:
-        """Every input that the nodes need is listed, and every parameter lives in this arena, in the nodes' dtype."""
-        for value in self.inputs:
-            require(value.node is None, "inputs", "graph inputs (see fg.Input)", value)
-        for value in (*self.keep, *(value for node in self.nodes for value in node.input_values())):
-            if value.node is None and value not in self.inputs:
-                raise GraphError(f"the output depends on {value}, which is not among the program's inputs")
-        for node in self.nodes:
-            for name, param in node.layer.layer_params().items():
-                if param.arena is not self.arena:
-                    raise GraphError(f"{node.layer}.{name} is not in this arena; make it of a model that has the layer")
-                dtypes = {value.dtype for value in node.outputs.values() if value.spec.is_float} - {self.arena.dtype}
-                require(not dtypes, f"{node.layer}.{name}", f"inputs of the arena's {self.arena.dtype}", sorted(dtypes))
-
-    def demand(self, train: Trainable | None, with_optimizer: bool) -> Demand:
-        """What gradients are wanted of."""
-        if train is not None:
-            params = list(params_of(train))
-        else:
-            nodes = self.nodes if with_optimizer else []
-            params = [param for node in nodes for param in node.layer.layer_params().values()]
-        wanted = dict.fromkeys(param for param in params if param.trainable)
-        return Demand(wanted, self.gradients_of, every_one=train is not None)
-
-
-def params_of(train: Trainable) -> Iterator[Param]:
-    """The parameters of a module, a parameter, or several of both."""
-    if isinstance(train, Param):
-        yield train
-    elif isinstance(train, Module):
-        yield from train.params()
-    else:
-        for item in train:
-            yield from params_of(item)

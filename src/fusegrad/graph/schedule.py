@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fusegrad.graph.backward import BackwardScheduler, Demand
+from fusegrad.graph.backward import BackwardScheduler
 from fusegrad.graph.calls import Call, known_arrays, make_call
+from fusegrad.graph.demand import Demand
 from fusegrad.graph.param import Param
 from fusegrad.graph.spec import require
 from fusegrad.graph.value import Node, Value
