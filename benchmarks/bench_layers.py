@@ -32,10 +32,6 @@ def traffic(program) -> int:
     return sum(buffer.spec.nbytes for call in calls for buffer in call.buffers() if buffer.spec)
 
 
-def test_every_layer_is_timed():
-    assert set(LAYERS) == set(fg.layers.__all__)
-
-
 @pytest.mark.parametrize("name", LAYERS)
 def test_layer(measure, backend, name):
     make, count, flops = LAYERS[name]

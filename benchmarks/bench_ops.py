@@ -57,7 +57,7 @@ def flat(*names: str) -> dict[str, Any]:
 
 BROADCAST = {"a": PLANE, "b": (WIDTH,)}
 MEAN = {"x": PLANE, "target": PLANE, "weight": None}
-ONE_HOT = {"labels": LABELS, "weight": None, "class_weight": None}
+LABELLED = {"target": LABELS, "weight": None, "class_weight": None}
 SOFT = {"target": LOGITS, "weight": None, "class_weight": None}
 WEIGHT = {"weight": (WIDTH, WIDTH)}
 N, L, GEMM = ROWS * WIDTH, ROWS * CLASSES, 2 * ROWS * WIDTH * WIDTH
@@ -77,6 +77,12 @@ CASES = {
         arithmetic.add_backward, {"dy": PLANE, "da": PLANE, "db": (WIDTH,)}, N, {"add_da": False, "add_db": False}
     ),
     "subtract": Case(arithmetic.subtract, {**BROADCAST, "y": PLANE}, N),
+    "subtract_backward": Case(
+        arithmetic.subtract_backward,
+        {"dy": PLANE, "da": PLANE, "db": (WIDTH,)},
+        2 * N,
+        {"add_da": False, "add_db": False},
+    ),
     "multiply": Case(arithmetic.multiply, {**BROADCAST, "y": PLANE}, N),
     "multiply_backward": Case(
         arithmetic.multiply_backward, {"dy": PLANE, **BROADCAST, "da": PLANE, "db": (WIDTH,)}, 3 * N
@@ -90,15 +96,13 @@ CASES = {
     "power_backward": Case(arithmetic.power_backward, alike("dy", "x", "dx"), 3 * N, {"exponent": 1.5}),
     "bce": Case(bce.forward, {**MEAN, "y": ()}, 8 * N),
     "bce_backward": Case(bce.backward, {"dy": (), **MEAN, "dx": PLANE}, 6 * N),
-    "cross_entropy": Case(cross_entropy.forward, {"x": LOGITS, **ONE_HOT, "y": (), "probability": LOGITS}, 5 * L),
+    "cross_entropy": Case(cross_entropy.forward, {"x": LOGITS, **LABELLED, "y": (), "probability": LOGITS}, 5 * L),
     "cross_entropy_backward": Case(
-        cross_entropy.backward, {"dy": (), "probability": LOGITS, **ONE_HOT, "dx": LOGITS}, 2 * L
+        cross_entropy.backward, {"dy": (), "probability": LOGITS, **LABELLED, "dx": LOGITS}, 2 * L
     ),
-    "soft_cross_entropy": Case(
-        cross_entropy.forward_soft, {"x": LOGITS, **SOFT, "y": (), "probability": LOGITS}, 8 * L
-    ),
+    "soft_cross_entropy": Case(cross_entropy.forward, {"x": LOGITS, **SOFT, "y": (), "probability": LOGITS}, 8 * L),
     "soft_cross_entropy_backward": Case(
-        cross_entropy.backward_soft, {"dy": (), "probability": LOGITS, **SOFT, "dx": LOGITS}, 4 * L
+        cross_entropy.backward, {"dy": (), "probability": LOGITS, **SOFT, "dx": LOGITS}, 4 * L
     ),
     "dropout": Case(
         dropout.forward,

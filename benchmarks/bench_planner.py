@@ -23,7 +23,7 @@ def planning(program):
 
 
 def note(benchmark, plan):
-    """Sizes of a plan beside what they could be; GraphError is never raised, but a plan too large fails."""
+    """Sizes of a plan beside what they could be; fails where it is too large."""
     benchmark.extra_info |= {
         "bytes": plan.nbytes,
         "over_lower_bound": plan.nbytes / plan.lower_bound,

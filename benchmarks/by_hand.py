@@ -63,8 +63,8 @@ class Perceptron:
         self.probability.sum(axis=1, keepdims=True, out=self.sums)
         np.divide(self.probability, self.sums, out=self.probability)
         np.log(self.sums, out=self.sums)
-        np.add(self.sums, self.peak, out=self.sums)
-        return (self.sums[:, 0] - logits[self.rows, self.labels]).sum() / len(self.rows)
+        losses = self.sums[:, 0] - (logits[self.rows, self.labels] - self.peak[:, 0])
+        return losses.sum() / len(self.rows)
 
     def backward(self):
         gradient = self.dh[-1]
@@ -95,7 +95,7 @@ class Perceptron:
         np.sqrt(scratch, out=scratch)
         np.add(scratch, self.eps, out=scratch)
         np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, self.lr / (1 - beta1**self.count), out=scratch)
+        np.multiply(scratch, np.float32(self.lr) / np.float32(1 - beta1**self.count), out=scratch)
         np.subtract(self.value, scratch, out=self.value)
 
 

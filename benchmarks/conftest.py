@@ -26,7 +26,7 @@ def backend(request) -> Backend:
 
 
 @pytest.fixture
-def measure(benchmark, backend) -> Measure:
+def measure(backend, benchmark) -> Measure:
     """Time a function until the device is done with it, and note what it does in a second."""
 
     def measured(run: Callable[[], object], *, flops: int = 0, nbytes: int = 0, **facts: object) -> None:

@@ -30,11 +30,18 @@ class Bound:
     forward: Pass
     backward: Pass
     adding: Pass
+    step: Pass  # forward, backward and update in one
     arrays: Mapping[Buffer, Any]
 
 
 def bind(
-    schedule: Schedule, plan: Plan, inputs: Sequence[Value], nodes: Sequence[Node], arena: ParamArena, memory: Any
+    schedule: Schedule,
+    plan: Plan,
+    inputs: Sequence[Value],
+    nodes: Sequence[Node],
+    arena: ParamArena,
+    memory: Any,
+    updates: Pass,
 ) -> Bound:
     """Lay arrays over `memory` as planned, add those of the arena, and bind all calls to them."""
     arrays = {buffer: view(memory, offset, buffer.spec) for buffer, offset in plan.offsets.items() if buffer.spec}
@@ -55,7 +62,15 @@ def bind(
     limits = index_limits(nodes)
     named = [(value.name or f"input {i}", value) for i, value in enumerate(inputs)]
     places = [Place(name, arrays[value.data], limits.get(value, ())) for name, value in named]
-    return Bound(places, bound(schedule.forward), bound(schedule.backward), bound(schedule.adding), arrays)
+    forward, backward, adding = (bound(calls) for calls in (schedule.forward, schedule.backward, schedule.adding))
+    if schedule.trained:
+        forward.append(partial(count, arena.step))
+    return Bound(places, forward, backward, adding, [*forward, *backward, *updates], arrays)
+
+
+def count(step: Any) -> None:
+    """Count a training pass."""
+    step[...] = step[()] + 1  # [()]: arithmetic of NumPy scalars is faster than that of 0-d arrays
 
 
 def view(memory: Any, offset: int, spec: Spec) -> Any:

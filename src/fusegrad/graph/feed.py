@@ -29,7 +29,7 @@ class Limit:
         for rearranged in self.path:
             source = rearranged(source)
         unsigned = source.view(UNSIGNED[source.itemsize])  # negative numbers become the largest: one search finds all
-        wrong = source.reshape(-1)[int(unsigned.argmax())]
+        wrong = int(source.reshape(-1)[int(unsigned.argmax())])
         if not 0 <= wrong < self.below:
             raise GraphError(f"{name} expects integers in 0 .. {self.below}-1, got {wrong}")
 
@@ -62,7 +62,7 @@ def check_batch(places: Sequence[Place], batch: Sequence[Any]) -> list[Any]:
     """The arrays of a batch, ready to be copied; GraphError if one of them does not fit."""
     if len(batch) != len(places):
         raise GraphError(f"the program expects {len(places)} arrays, got {len(batch)}")
-    return [place.check(array) for place, array in zip(places, batch, strict=True)]
+    return list(map(Place.check, places, batch))
 
 
 def feed(backend: Backend, places: Sequence[Place], sources: Sequence[Any]) -> None:

@@ -56,7 +56,7 @@ class OptimizerState:
         self.slots = {name: backend.zeros((self.layout.size,), value.dtype) for name in optimizer.slots}
         names = ["scale", *optimizer.scalars(1)]
         self.host = np.zeros(len(names), value.dtype)
-        self.device = backend.zeros((len(names),), value.dtype)
+        self.device = backend.asarray(self.host)
         self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in enumerate(names)}
         self.count = 0
         self.updates = self.bind()
@@ -64,7 +64,8 @@ class OptimizerState:
     def advance(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy."""
         self.host[:] = [scale, *self.optimizer.scalars(self.count + 1).values()]
-        self.backend.copy_in(self.device, self.host)
+        if self.device is not self.host:
+            self.backend.copy_in(self.device, self.host)
         self.count += 1
 
     def bind(self) -> list[Callable[[], None]]:

@@ -70,11 +70,14 @@ class Program:
 
     def step(self, *batch: Any) -> Scalar:
         """Forward, backward and update on one batch; returns the loss before the update."""
-        require(self.optimizer_state is not None, "step", "a program with an optimizer", "one without")
-        loss: Scalar = self.forward(*batch)
-        self.backward()
-        self.update()
-        return loss
+        if self.optimizer_state is None or self.ring is None:
+            raise GraphError("step expects a program with an optimizer, got one without")
+        bound = self.accept(batch)
+        self.optimizer_state.advance(1.0)
+        self.run(bound.step)
+        self.arena.block.occupy(self)
+        self.awaits_backward = False
+        return self.ring.take(bound.arrays[self.outputs[0].data])
 
     def forward(self, *batch: Any) -> Any:
         """Run the forward pass on one batch; returns the loss as a Scalar, or a fresh copy of any other output.
@@ -96,15 +99,18 @@ class Program:
         return tuple(bound.arrays[value.data].copy() for value in self.outputs)
 
     def run_forward(self, batch: tuple[Any, ...]) -> Bound:
+        bound = self.accept(batch)
+        self.run(bound.forward)
+        self.arena.block.occupy(self)
+        self.awaits_backward = self.differentiates
+        return bound
+
+    def accept(self, batch: tuple[Any, ...]) -> Bound:
+        """Check a batch and copy it into its place."""
         bound = self.bound or self.bind()
         sources = check_batch(bound.places, batch)
         self.arena.block.occupy(None)  # what was there is overwritten from here on
         feed(self.arena.backend, bound.places, sources)
-        self.run(bound.forward)
-        if self.schedule.trained:
-            self.arena.step += 1
-        self.arena.block.occupy(self)
-        self.awaits_backward = self.differentiates
         return bound
 
     def backward(self, accumulate: bool = False) -> None:
@@ -157,7 +163,7 @@ class Program:
     def bind(self) -> Bound:
         """Fix every pointer; called again only when the shared block was replaced by a larger one."""
         memory = self.arena.block.reserve(self, self.plan.nbytes)
-        self.bound = bind(self.schedule, self.plan, self.inputs, self.nodes, self.arena, memory)
+        self.bound = bind(self.schedule, self.plan, self.inputs, self.nodes, self.arena, memory, self.updates)
         return self.bound
 
     def unbind(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fusegrad.graph import Arrays, Layer, Spec, require
 from fusegrad.ops import activation
 
@@ -19,11 +17,7 @@ class ReLU(Layer):
     def plan(self, x: Spec) -> Arrays:
         return same_as(self, x)
 
-    def forward(self, x: Any, y: Any) -> None:
-        activation.relu(x, y)
-
-    def backward(self, y: Any, dy: Any, dx: Any) -> None:
-        activation.relu_backward(dy, y, dx)
+    forward, backward = activation.relu, activation.relu_backward
 
 
 class Sigmoid(Layer):
@@ -32,11 +26,7 @@ class Sigmoid(Layer):
     def plan(self, x: Spec) -> Arrays:
         return same_as(self, x)
 
-    def forward(self, x: Any, y: Any) -> None:
-        activation.sigmoid(x, y)
-
-    def backward(self, y: Any, dy: Any, dx: Any) -> None:
-        activation.sigmoid_backward(dy, y, dx)
+    forward, backward = activation.sigmoid, activation.sigmoid_backward
 
 
 class Tanh(Layer):
@@ -45,8 +35,4 @@ class Tanh(Layer):
     def plan(self, x: Spec) -> Arrays:
         return same_as(self, x)
 
-    def forward(self, x: Any, y: Any) -> None:
-        activation.tanh(x, y)
-
-    def backward(self, y: Any, dy: Any, dx: Any) -> None:
-        activation.tanh_backward(dy, y, dx)
+    forward, backward = activation.tanh, activation.tanh_backward

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fusegrad import initializers
 from fusegrad.graph import Arrays, GraphError, Initializer, Layer, Param, Spec, require
 from fusegrad.ops import linear
-from fusegrad.ops.shape import rows
 
 
 class Linear(Layer):
@@ -43,23 +40,7 @@ class Linear(Layer):
             raise GraphError(f"{self} expects width {self.weight.shape[1]} on the last axis, got {x.shape}")
         return Arrays({"y": Spec((*x.shape[:-1], self.width), x.dtype)})
 
-    def forward(self, x: Any, weight: Any, bias: Any, y: Any) -> None:
-        linear.forward(rows(x), weight, bias, rows(y))
-
-    def backward(
-        self,
-        x: Any,
-        weight: Any,
-        dy: Any,
-        dx: Any,
-        dweight: Any,
-        dbias: Any,
-        add_dx: bool,
-        add_dweight: bool,
-        add_dbias: bool,
-    ) -> None:
-        adds = {"add_dx": add_dx, "add_dweight": add_dweight, "add_dbias": add_dbias}
-        linear.backward(rows(dy), rows(x), weight, rows(dx), dweight, dbias, **adds)
+    forward, backward = linear.forward, linear.backward
 
     def __repr__(self) -> str:
         return f"Linear({self.width})"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fusegrad.graph import Arrays, Layer, Spec
 from fusegrad.losses.checks import check_pair
 from fusegrad.ops import bce
@@ -19,8 +17,4 @@ class BCEWithLogits(Layer):
     def plan(self, x: Spec, target: Spec, weight: Spec | None = None) -> Arrays:
         return check_pair(self, x, target, weight)
 
-    def forward(self, x: Any, target: Any, weight: Any, y: Any) -> None:
-        bce.forward(x, target, weight, y)
-
-    def backward(self, x: Any, target: Any, weight: Any, dy: Any, dx: Any) -> None:
-        bce.backward(dy, x, target, weight, dx)
+    forward, backward = bce.forward, bce.backward

@@ -10,7 +10,6 @@ import numpy as np
 from fusegrad.graph import Arrays, Layer, Spec, require
 from fusegrad.losses.checks import check_weight
 from fusegrad.ops import cross_entropy
-from fusegrad.ops.shape import rows
 
 
 class CrossEntropy(Layer):
@@ -47,14 +46,4 @@ class CrossEntropy(Layer):
         require(len(self.class_weights) == classes, self, f"{classes} class weights", len(self.class_weights))
         return np.asarray(self.class_weights, dtype)
 
-    def forward(self, x: Any, target: Any, weight: Any, class_weight: Any, y: Any, probability: Any) -> None:
-        if target.dtype.kind == "f":
-            cross_entropy.forward_soft(rows(x), rows(target), weight, class_weight, y, rows(probability))
-        else:
-            cross_entropy.forward(rows(x), target.reshape(-1), weight, class_weight, y, rows(probability))
-
-    def backward(self, probability: Any, target: Any, weight: Any, class_weight: Any, dy: Any, dx: Any) -> None:
-        if target.dtype.kind == "f":
-            cross_entropy.backward_soft(dy, rows(probability), rows(target), weight, class_weight, rows(dx))
-        else:
-            cross_entropy.backward(dy, rows(probability), target.reshape(-1), weight, class_weight, rows(dx))
+    forward, backward = cross_entropy.forward, cross_entropy.backward

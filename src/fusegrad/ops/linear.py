@@ -20,7 +20,9 @@ product = matmul.reference  # a reference calls references: what runs is chosen 
 @op
 def forward(x: Any, weight: Any, bias: Any, y: Any) -> None:
     """y = x weightᵀ + bias."""
-    product(rows(x), weight.T, rows(y))
+    if x.ndim != 2:
+        x, y = rows(x), rows(y)
+    product(x, weight.T, y)
     if bias is not None:
         np.add(y, bias, out=y)
 
@@ -38,12 +40,13 @@ def backward(
     add_dbias: bool = False,
 ) -> None:
     """dx = dy weight, dweight = dyᵀ x, dbias = Σ dy over rows; each written, or added where `add_…` says so."""
-    dy, x, dx = rows(dy), rows(x), rows(dx)
+    if x.ndim != 2:
+        dy, x, dx = rows(dy), rows(x), rows(dx)
     if dweight is not None:
-        product(dy.T, x, dweight, add=add_dweight)
+        product(dy.T, x, dweight, add_dweight)
     if dbias is not None and add_dbias:
         np.add(dbias, dy.sum(0), out=dbias)
     elif dbias is not None:
         dy.sum(0, out=dbias)
     if dx is not None:
-        product(dy, weight, dx, add=add_dx)
+        product(dy, weight, dx, add_dx)

@@ -13,7 +13,7 @@ from fusegrad.ops.op import op
 
 
 @op
-def matmul(a: Any, b: Any, y: Any, *, add: bool = False) -> None:
+def matmul(a: Any, b: Any, y: Any, add: bool = False) -> None:
     """y = a b, or y += a b."""
     if add:
         np.add(y, np.matmul(a, b), out=y)
