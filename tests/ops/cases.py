@@ -150,7 +150,7 @@ def classes(soft: bool, **outputs: str | tuple[int, ...]) -> list[Case]:
     """Cases of cross-entropy for labels or soft targets; outputs are shapes, or "x" for that of the logits."""
     cases = []
     for rows, width in (1, 2), (31, 10), (33, 1000), (128, 33):
-        target = {"target": share((rows, width))} if soft else {"labels": Draw((rows,), 0, width, "int32")}
+        target = {"target": share((rows, width))} if soft else {"target": Draw((rows,), 0, width, "int32")}
         for label, weight, class_weight in (
             ("", None, None),
             ("-weighted", share((rows,)), None),
@@ -238,10 +238,14 @@ CASES: dict[Op, list[Case]] = {
     ],
     bce.forward: with_arrays(MEANS, y=()),
     bce.backward: with_arrays(MEANS, dy=(), dx="x"),
-    cross_entropy.forward: classes(False, x="x", y=(), probability="x"),
-    cross_entropy.backward: classes(False, dy=(), probability="x", dx="x"),
-    cross_entropy.forward_soft: classes(True, x="x", y=(), probability="x"),
-    cross_entropy.backward_soft: classes(True, dy=(), probability="x", dx="x"),
+    cross_entropy.forward: [
+        *classes(False, x="x", y=(), probability="x"),
+        *marked("soft", classes(True, x="x", y=(), probability="x")),
+    ],
+    cross_entropy.backward: [
+        *classes(False, dy=(), probability="x", dx="x"),
+        *marked("soft", classes(True, dy=(), probability="x", dx="x")),
+    ],
     dropout.forward: [
         Case(size_name(size), {"x": size, "y": size, "mask": bits(size), **COORDINATES}, {"rate": 0.3})
         for size in SIZES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -54,6 +55,12 @@ class Backend(ABC):
     @abstractmethod
     def using_stream(self) -> AbstractContextManager[None]:
         """Queue the work of the body in this backend's order: after the caller's work so far, before what follows."""
+
+    def run(self, calls: Sequence[Callable[[], None]]) -> None:
+        """Make the calls one after the other, in this backend's order."""
+        with self.using_stream():
+            for call in calls:
+                call()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

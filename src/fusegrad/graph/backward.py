@@ -59,7 +59,7 @@ class BackwardScheduler:
             spec = Spec(param.shape, self.dtype) if name in params else None
             known |= targets.one(name, param.gradient if spec else None, spec)
         self.reached |= dict.fromkeys(params.values())
-        call = make_call(node, backward, known)
+        call = make_call(node, "backward", known)
         check_writes(node, call, targets)
         self.calls += [call, *targets.additions]
 

@@ -39,8 +39,10 @@ def known_arrays(index: int, node: Node) -> dict[str, Any]:
     return known | {"seed": SEED, "step": STEP, "node": index}
 
 
-def make_call(node: Node, function: Callable[..., None], known: dict[str, Any]) -> Call:
-    label = f"{type(node.layer).__name__}.{function.__name__}"
+def make_call(node: Node, name_of_pass: str, known: dict[str, Any]) -> Call:
+    """The call of a node's `forward`, `predict` or `backward`, each parameter being given the array of that name."""
+    function = getattr(node.layer, name_of_pass)
+    label = f"{type(node.layer).__name__}.{name_of_pass}"
     names = parameters(function)
     for name in names:
         if name not in known:

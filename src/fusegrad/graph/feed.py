@@ -29,40 +29,41 @@ class Limit:
         for rearranged in self.path:
             source = rearranged(source)
         unsigned = source.view(UNSIGNED[source.itemsize])  # negative numbers become the largest: one search finds all
-        wrong = int(source.reshape(-1)[int(unsigned.argmax())])
+        wrong = source.item(int(unsigned.argmax()))
         if not 0 <= wrong < self.below:
             raise GraphError(f"{name} expects integers in 0 .. {self.below}-1, got {wrong}")
 
 
-@dataclass(frozen=True)
 class Place:
     """Where one array of a batch goes, and what it has to be."""
 
-    name: str
-    destination: Any
-    limits: Sequence[Limit]
+    __slots__ = ("destination", "dtype", "limits", "name", "shape")
 
-    def check(self, array: Any) -> Any:
-        """The array, ready to be copied; GraphError unless shape, dtype and range of indices fit."""
+    def __init__(self, name: str, destination: Any, limits: Sequence[Limit]) -> None:
+        self.name, self.destination, self.limits = name, destination, limits
+        self.shape, self.dtype = destination.shape, destination.dtype
+
+    def fitted(self, array: Any) -> Any:
+        """The array in the dtype of its place; GraphError where shape or kind of number do not fit."""
         source = array if hasattr(array, "dtype") else np.asarray(array)
-        if source.shape != self.destination.shape or source.dtype != self.destination.dtype:
-            source = self.fitted(source)
-        for limit in self.limits:
-            limit.check(self.name, source)
-        return source
-
-    def fitted(self, source: Any) -> Any:
-        require(source.shape == self.destination.shape, self.name, f"shape {self.destination.shape}", source.shape)
-        fits = np.can_cast(source.dtype, self.destination.dtype, casting="same_kind")
-        require(fits, self.name, f"dtype {self.destination.dtype}", source.dtype)
-        return source.astype(self.destination.dtype)
+        require(source.shape == self.shape, self.name, f"shape {self.shape}", source.shape)
+        fits = np.can_cast(source.dtype, self.dtype, casting="same_kind")
+        require(fits, self.name, f"dtype {self.dtype}", source.dtype)
+        return source.astype(self.dtype)
 
 
 def check_batch(places: Sequence[Place], batch: Sequence[Any]) -> list[Any]:
     """The arrays of a batch, ready to be copied; GraphError if one of them does not fit."""
     if len(batch) != len(places):
         raise GraphError(f"the program expects {len(places)} arrays, got {len(batch)}")
-    return list(map(Place.check, places, batch))
+    sources = []
+    for place, array in zip(places, batch, strict=True):  # of every step: the usual case takes as little as it can
+        fits = type(array) is np.ndarray and array.dtype is place.dtype and array.shape == place.shape
+        source = array if fits else place.fitted(array)
+        for limit in place.limits:
+            limit.check(place.name, source)
+        sources.append(source)
+    return sources
 
 
 def feed(backend: Backend, places: Sequence[Place], sources: Sequence[Any]) -> None:

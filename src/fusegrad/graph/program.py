@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fusegrad.graph.arena import ParamArena
-from fusegrad.graph.bind import Bound, Pass, bind
+from fusegrad.graph.bind import Bound, bind
 from fusegrad.graph.demand import Trainable, check_graph, demand_of
 from fusegrad.graph.feed import check_batch, feed
 from fusegrad.graph.optimization import Optimizer, OptimizerState
@@ -74,7 +74,7 @@ class Program:
             raise GraphError("step expects a program with an optimizer, got one without")
         bound = self.accept(batch)
         self.optimizer_state.advance(1.0)
-        self.run(bound.step)
+        self.arena.backend.run(bound.step)
         self.arena.block.occupy(self)
         self.awaits_backward = False
         return self.ring.take(bound.arrays[self.outputs[0].data])
@@ -100,7 +100,7 @@ class Program:
 
     def run_forward(self, batch: tuple[Any, ...]) -> Bound:
         bound = self.accept(batch)
-        self.run(bound.forward)
+        self.arena.backend.run(bound.forward)
         self.arena.block.occupy(self)
         self.awaits_backward = self.differentiates
         return bound
@@ -122,7 +122,7 @@ class Program:
         require(self.differentiates, "backward", expected, "an evaluating one")
         bound = self.present()
         require(self.awaits_backward, "backward", "a forward pass before it", "none since the last backward")
-        self.run(bound.adding if accumulate else bound.backward)
+        self.arena.backend.run(bound.adding if accumulate else bound.backward)
         self.awaits_backward = False
 
     def update(self, scale: float = 1.0) -> None:
@@ -131,12 +131,7 @@ class Program:
             raise GraphError("update expects a program with an optimizer, got one without")
         require(not self.awaits_backward, "update", "a backward pass after the forward pass", "none")
         self.optimizer_state.advance(scale)
-        self.run(self.updates)
-
-    def run(self, calls: Pass) -> None:
-        with self.arena.backend.using_stream():
-            for call in calls:
-                call()
+        self.arena.backend.run(self.updates)
 
     def read(self, value: Value) -> Any:
         """A fresh copy of what a kept Value was in the last pass."""

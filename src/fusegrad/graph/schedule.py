@@ -37,9 +37,8 @@ def make_schedule(nodes: Sequence[Node], loss: Value, dtype: str, demand: Demand
 
 
 def forward_call(index: int, node: Node, predicting: bool) -> Call:
-    layer = node.layer
-    function = getattr(layer, "predict", layer.forward) if predicting else layer.forward
-    call = make_call(node, function, known_arrays(index, node))
+    name = "predict" if predicting and hasattr(node.layer, "predict") else "forward"
+    call = make_call(node, name, known_arrays(index, node))
     named = set(call.buffers())
     for name, value in node.outputs.items():
         require(value.data in named, call.label, f"to be given its output {name!r}", "a pass that does not name it")

@@ -34,7 +34,7 @@ class Adam(Optimizer):
 
     def scalars(self, count: int) -> dict[str, float]:
         beta1, beta2 = self.betas
-        return super().scalars(count) | {"correction1": 1 - beta1**count, "correction2": 1 - beta2**count}
+        return {"rate": self.lr(count - 1), "correction1": 1 - beta1**count, "correction2": 1 - beta2**count}
 
     def update(
         self,

@@ -10,16 +10,19 @@ import numpy as np
 from fusegrad.training.structure import Structure, leaves
 
 ROWS = 1 << 16  # elements looked at together, so that a check of a large data set stays small
+SEEDS = 2**64  # there are so many seeds
 
 
-def whole_number(number: Any, name: str, least: int) -> int:
-    """`number` as an int; ValueError unless it is one of at least `least`."""
+def whole_number(number: Any, name: str, least: int, below: int | None = None) -> int:
+    """`number` as an int; ValueError unless it is one of at least `least`, and below `below` where that is given."""
     try:
         whole = index(number)
     except TypeError:
         raise ValueError(f"{name} expects an integer, got {number!r}") from None
     if whole < least:
         raise ValueError(f"{name} expects at least {least}, got {whole}")
+    if below is not None and whole >= below:
+        raise ValueError(f"{name} expects less than {below}, got {whole}")
     return whole
 
 
@@ -61,16 +64,3 @@ def check_finite(label: str, array: Any, dtype: str) -> None:
         if not finite.all():
             row = start + int((~finite).argmax())
             raise ValueError(f"{label} expects finite {dtype} numbers, got NaN or infinity, first in row {row}")
-
-
-def check_limits(y: Structure, name: str, limits: dict[str, int]) -> None:
-    """ValueError for the first integer outside 0 .. limit-1; `limits` by label."""
-    for label, array in leaves(y, name).items():
-        if label not in limits:
-            continue
-        wrong = ((array < 0) | (array >= limits[label])).reshape(len(array), -1).any(1)
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise ValueError(
-                f"{label} expects integers in 0 .. {limits[label] - 1}, got {array[row]}, first in row {row}"
-            )

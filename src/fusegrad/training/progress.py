@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fusegrad.training.callbacks import Callback
+from fusegrad.training.callback import Callback
 
 if TYPE_CHECKING:
     from fusegrad.training.trainer import Trainer
