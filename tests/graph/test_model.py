@@ -115,7 +115,7 @@ def test_a_model_without_parameters_needs_no_arena():
 
 
 def test_a_model_with_parameters_needs_one():
-    with pytest.raises(GraphError, match=r"has no value yet: make fg\.ParamArena\(model\) or a Trainer first"):
+    with pytest.raises(GraphError, match=r"has no value yet: make fg\.ParamArena\(model\) when the model was called"):
         Sequential(Linear(2, width_in=4))(batch())
 
 
@@ -161,6 +161,21 @@ def test_the_summary_has_a_line_for_each_layer():
         ["layers.3", "Linear(2)", "12", "weight", "(2,", "5),", "bias", "(2,)"],
         ["total", "37"],
     ]
+
+
+def test_the_summary_of_what_was_not_called_yet_has_open_widths():
+    lines = Sequential(Linear(5), Linear(2)).summary().splitlines()
+    assert [line.split() for line in lines][0] == [
+        "layers.0",
+        "Linear(5)",
+        "5",
+        "weight",
+        "(5,",
+        "None),",
+        "bias",
+        "(5,)",
+    ]
+    assert lines[-1].split() == ["total", "7"]
 
 
 def test_a_state_dict_goes_round():

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from fusegrad.graph import GraphError, Input, ParamArena, Program, Value
+from fusegrad.graph import GraphError, Input, Model, ParamArena, Program, Value
 from fusegrad.layers import Concat, Dropout, Linear, Sequential
 from fusegrad.losses import CrossEntropy
 from fusegrad.optimizers import SGD, Adam
@@ -102,3 +102,28 @@ def test_input_shapes_are_positive_integers():
         with pytest.raises(GraphError, match=r"Input expects a shape of positive integers, got"):
             Input(shape)
     assert isinstance(Input([2, 3]), Value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Sequential([Linear(2)]),
+            r"Sequential expects layers, got \[Linear\(2\)\]; write Sequential\(\*layers\)",
+        ),
+        (lambda: Sequential(Linear), r"Sequential expects layers, got <class .*>; such as ReLU\(\), not ReLU"),
+        (lambda: Input(8), r"Input expects a shape such as \(32, 8\), got 8"),
+        (lambda: Input((2, 6)).reshape(2.5), r"Reshape expects integers, one by one or in a tuple"),
+        (lambda: Input((2, 6)).reshape(-2, -6), r"Reshape expects a shape of 12 elements"),
+        (lambda: Model()(Input((2, 3))), r"Model expects a method call\(self, \*values\)"),
+    ],
+)
+def test_habits_from_elsewhere_are_answered(make, message):
+    with pytest.raises(GraphError, match=message):
+        make()
+
+
+def test_shapes_may_be_numpy_integers_and_reshape_takes_a_tuple():
+    x = Input((np.int64(2), 6))
+    assert x.shape == (2, 6)
+    assert x.reshape((3, 4)).shape == x.reshape(3, -1).shape == (3, 4)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from os import devnull
+from time import sleep
+
 import numpy as np
 import pytest
 from training.cases import blobs, classifier, everything, linear
 
-from fusegrad.training import Callback, Checkpoint, EarlyStopping
+from fusegrad import layers, losses, optimizers
+from fusegrad.training import Callback, Checkpoint, EarlyStopping, Trainer
 
 x, y = blobs()
 held_out = blobs(30, seed=5)
@@ -85,22 +90,27 @@ def test_more_is_better_for_accuracy_and_min_delta_counts():
     assert len(other.history.epochs) == 2
 
 
-def test_an_unknown_figure_is_refused_before_training():
+@pytest.mark.parametrize(
+    ("monitor", "hint"),
+    [("val_loss", "; give fit validation=(x, y)"), ("acuracy", '; perhaps you meant "accuracy"?')],
+)
+def test_an_unknown_figure_is_refused_before_training(monitor, hint):
     trainer = classifier()
     trainer.predict(x)
     before = trainer.arena.value.copy()
-    with pytest.raises(ValueError, match='cannot monitor "val_loss"; perhaps you meant "loss"'):
-        trainer.fit(x, y, callbacks=[EarlyStopping()])
+    with pytest.raises(ValueError, match=re.escape(f'cannot monitor "{monitor}"{hint}')):
+        trainer.fit(x, y, callbacks=[EarlyStopping(monitor)])
     assert np.array_equal(trainer.arena.value, before)
 
 
 def test_early_stopping_waits_as_long_after_resume(tmp_path):
     def fit(trainer, epochs, *callbacks):
-        stopping = EarlyStopping("loss", patience=3, restore_best=False)
+        stopping = EarlyStopping("loss", patience=3, min_delta=0.3, restore_best=False)
         trainer.fit(x, y, epochs=epochs, batch_size=16, callbacks=[stopping, *callbacks])
         return trainer
 
     whole = fit(linear(lr=60.0), 200)
+    assert len(whole.history.epochs) < 200
     half = len(whole.history.epochs) - 2
     fit(linear(lr=60.0), half, Checkpoint(tmp_path / "c"))
     resumed = linear(lr=60.0)
@@ -110,15 +120,139 @@ def test_early_stopping_waits_as_long_after_resume(tmp_path):
     assert everything(resumed) == everything(whole)
 
 
-def test_best_parameters_from_before_a_resume_are_missed_with_a_warning(tmp_path):
-    best_first = [{"epoch": 1, "loss": 0.0}]
+def stopped(path, *, checkpoint_first: bool, epochs: int = 200, resume: bool = False):
+    trainer = linear(lr=60.0)
+    if resume:
+        trainer.resume(path)
+    callbacks = [EarlyStopping("loss", patience=3, min_delta=0.3), Checkpoint(path)]
+    order = callbacks[::-1] if checkpoint_first else callbacks
+    trainer.fit(x, y, epochs=epochs, batch_size=16, callbacks=order)
+    return trainer
+
+
+@pytest.mark.parametrize("checkpoint_first", [False, True])
+def test_a_run_that_had_stopped_does_not_train_on_after_resume(tmp_path, checkpoint_first):
+    whole = stopped(tmp_path / "c", checkpoint_first=checkpoint_first)
+    assert len(whole.history.epochs) < 200
+    resumed = stopped(tmp_path / "c", checkpoint_first=checkpoint_first, resume=True)
+    assert resumed.history["loss"] == whole.history["loss"]
+    assert everything(resumed) == everything(whole)
+
+
+@pytest.mark.parametrize("checkpoint_first", [False, True])
+def test_the_best_parameters_from_before_a_resume_are_restored(tmp_path, checkpoint_first):
+    whole = stopped(tmp_path / "whole", checkpoint_first=checkpoint_first)
+    epochs = len(whole.history.epochs)
+    for half in range(epochs - 4, epochs):  # from the best epoch on
+        path = tmp_path / f"{half}"
+        stopped(path, checkpoint_first=checkpoint_first, epochs=half)
+        resumed = stopped(path, checkpoint_first=checkpoint_first, resume=True)
+        assert np.array_equal(resumed.arena.value, whole.arena.value)
+        assert resumed.history["loss"] == whole.history["loss"]
+
+
+def test_best_parameters_that_a_checkpoint_lacks_are_asked_for_before_training(tmp_path):
     trainer = linear()
-    trainer.fit(x, y, callbacks=[Checkpoint(tmp_path / "c")])
+    trainer.fit(x, y, epochs=2, batch_size=16, callbacks=Checkpoint(tmp_path / "c"))
     resumed = linear()
     resumed.resume(tmp_path / "c")
-    resumed.history.epochs[:] = best_first
-    with pytest.warns(UserWarning, match="epoch 1 was the best, but came before"):
-        resumed.fit(x, y, epochs=3, callbacks=[EarlyStopping("loss")])
+    resumed.history.epochs[0]["loss"] = 0.0  # the best one, though the parameters are those of the second
+    with pytest.raises(ValueError, match=r"cannot restore epoch 1, the best by .loss.*pass restore_best=False"):
+        resumed.fit(x, y, epochs=3, batch_size=16, callbacks=[EarlyStopping("loss")])
+    resumed.fit(x, y, epochs=3, batch_size=16, callbacks=[EarlyStopping("loss", restore_best=False)])
+    assert resumed.history["epoch"] == [1, 2, 3]
+
+
+def test_after_an_error_the_parameters_stay_as_they_are():
+    class Fail(Callback):
+        def on_epoch_end(self, trainer, logs):
+            if logs["epoch"] == 3:
+                raise RuntimeError("no more")
+
+    trainer, recorder = linear(lr=60.0), Recorder()
+    stopping = EarlyStopping("val_loss", patience=9, min_delta=1e6)  # no epoch is better than the first
+    with pytest.raises(RuntimeError, match="no more"):
+        trainer.fit(x, y, epochs=5, validation=held_out, callbacks=[stopping, recorder, Fail()])
+    assert stopping.best_epoch == 1
+    assert np.array_equal(trainer.arena.value, recorder.params[-1])
+    assert not np.array_equal(recorder.params[0], recorder.params[-1])
+
+
+def test_a_fit_after_a_stopped_one_trains_again():
+    trainer = classifier()
+    trainer.fit(x, y, epochs=5, callbacks=[Recorder(stop_at=1)])
+    assert trainer.history.epochs == []
+    trainer.fit(x, y, epochs=2)
+    assert trainer.history["epoch"] == [1, 2]
+
+
+class Failing(Recorder):
+    def __init__(self, event):
+        super().__init__()
+        self.event = event
+
+    def on_fit_begin(self, trainer, total_epochs, batches_per_epoch):
+        super().on_fit_begin(trainer, total_epochs, batches_per_epoch)
+        if self.event == "begin":
+            raise RuntimeError("begin")
+
+    def on_fit_end(self, trainer):
+        super().on_fit_end(trainer)
+        if self.event == "end":
+            raise RuntimeError("end")
+
+
+@pytest.mark.parametrize("event", ["begin", "end"])
+def test_who_began_is_told_of_the_end_even_if_another_callback_fails(event):
+    first, failing, last = Recorder(), Failing(event), Recorder()
+    with pytest.raises(RuntimeError, match=event):
+        classifier().fit(x, y, batch_size=70, callbacks=[first, failing, last])
+    assert first.events[-1] == "end"
+    assert last.events == ([] if event == "begin" else [("begin", 1, 1), "batch", ("epoch", 1), "end"])
+    assert ("end" in failing.events) == (event == "end")
+
+
+def test_one_callback_needs_no_list():
+    classifier().fit(x, y, callbacks=(recorder := Recorder()))
+    assert recorder.events[-1] == "end"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (EarlyStopping, "got the class EarlyStopping; pass EarlyStopping(…)"),
+        ([Recorder(), "progress"], "got 'progress'"),
+        (None, "got None"),
+    ],
+)
+def test_what_is_no_callback_is_named(given, message):
+    with pytest.raises(ValueError, match=re.escape(f"callbacks expects Callback objects, {message}")):
+        classifier().fit(x, y, callbacks=given)
+
+
+def test_seconds_are_those_of_training_alone():
+    class Slow(Callback):
+        def on_batch_end(self, trainer):
+            sleep(0.1)
+
+    class SlowBatches(list):
+        def __iter__(self):
+            sleep(0.4)
+            return super().__iter__()
+
+    trainer = linear()
+    trainer.fit(x, y, batch_size=16, validation=SlowBatches([held_out]), callbacks=[Slow(), Checkpoint(devnull, 99)])
+    [epoch] = trainer.history.epochs
+    assert 0 < epoch["seconds"] < 0.3
+    assert epoch["samples_per_s"] == 70 / epoch["seconds"]
+
+
+def test_a_loss_that_is_not_finite_ends_training_with_a_warning():
+    trainer, recorder = Trainer(layers.Linear(1), losses.MSE(), optimizers.SGD(1e20), backend="cpu"), Recorder()
+    with np.errstate(all="ignore"), pytest.warns(UserWarning, match="at epoch 1: training diverged; lower") as caught:
+        trainer.fit(x, x[:, :1], epochs=5, callbacks=recorder)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert recorder.events[-2:] == [("epoch", 1), "end"] and trainer.history["epoch"] == [1]
 
 
 @pytest.mark.parametrize(("every", "count"), [(None, 2), (1, 10), (4, 2), (11, 0)])

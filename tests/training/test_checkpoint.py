@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from training.cases import blobs, classifier, everything, figures
 
 from fusegrad import backend, layers, losses, optimizers
 from fusegrad.graph import GraphError
-from fusegrad.training import CheckpointError, Trainer, checkpoint
+from fusegrad.training import Callback, CheckpointError, EarlyStopping, Trainer, checkpoint
 
 x, y = blobs()
 
@@ -96,22 +98,57 @@ def test_foreign_files_are_refused(tmp_path, trained):
         trained.load(tmp_path / "none")
 
 
-@pytest.mark.parametrize("broken", ["save_file", "flush"])
-def test_a_failure_while_writing_leaves_the_old_file(path, trained, monkeypatch, broken):
-    old = path.read_bytes()
+@contextmanager
+def full_disk(monkeypatch):
+    """Files cannot grow beyond 1000 bytes: writing fails in the middle, with an error of the system."""
+    resource = pytest.importorskip("resource", reason="limits the size of files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    def fail(*arguments):
-        raise OSError("disk full")
 
-    trained.fit(x, y)
+@contextmanager
+def failing_disk(monkeypatch):
+    def fail(descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, broken, fail)
-        with pytest.raises(OSError, match="disk full"):
-            trained.save(path)
+        patch.setattr(os, "fsync", fail)
+        yield
+
+
+@pytest.mark.parametrize("fault", [full_disk, failing_disk])
+def test_a_failure_while_writing_leaves_the_old_file(path, trained, monkeypatch, fault):
+    old = path.read_bytes()
+    trained.fit(x, y)
+    with fault(monkeypatch), pytest.raises(OSError, match=r"File too large|[Ii]nput/output error"):
+        trained.save(path)
     assert path.read_bytes() == old
     assert [file.name for file in path.parent.iterdir()] == [path.name]  # nothing half-written lies about
     trained.save(path)
     assert path.read_bytes() != old
+
+
+def test_what_a_crash_left_is_written_over_and_folders_are_made(tmp_path, trained):
+    folder = tmp_path / "runs" / "first"
+    trained.save(folder / "c")
+    (folder / ".c.part").write_bytes(b"half" * 100_000)
+    trained.save(folder / "c")
+    assert [file.name for file in folder.iterdir()] == ["c"]
+    trained.resume(folder / "c")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere files have no such permissions")
+def test_the_file_has_the_permissions_of_any_new_file(path, trained):
+    mask = os.umask(0o027)
+    try:
+        trained.save(path)
+    finally:
+        os.umask(mask)
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_the_file_is_on_the_disk_before_it_takes_the_name(path, trained, monkeypatch):
@@ -167,21 +204,138 @@ def test_a_checkpoint_of_another_network_changes_nothing(path, name, read, is_fr
     [
         ({"optimizer": optimizers.SGD()}, "optimizer AdamW, this trainer SGD"),
         ({"precision": "float64"}, "precision float32, this trainer float64"),
+        ({"seed": 1}, "seed 0, this trainer 1"),
     ],
 )
-def test_resume_refuses_another_optimizer_or_precision_which_load_does_not_mind(path, options, message):
+def test_resume_refuses_a_trainer_made_otherwise_which_load_does_not_mind(path, options, message):
     trainer = classifier(**options)
     with pytest.raises(CheckpointError, match=message):
         trainer.resume(path)
     trainer.load(path)
 
 
+@pytest.mark.parametrize(("momentum", "other"), [(0.0, 0.9), (0.9, 0.0)])
+def test_gradient_descent_with_momentum_is_another_optimizer_than_without(tmp_path, momentum, other):
+    trainer = classifier(optimizer=optimizers.SGD(0.1, momentum=momentum))
+    trainer.fit(x, y)
+    trainer.save(tmp_path / "c")
+    with pytest.raises(CheckpointError, match="another state of the optimizer"):
+        classifier(optimizer=optimizers.SGD(0.1, momentum=other)).resume(tmp_path / "c")
+
+
+class SaveOnce(Callback):
+    """Saves in the middle of an epoch and of a group of batches with one update."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def on_batch_end(self, trainer):
+        if trainer.position.batch == 3:
+            trainer.save(self.path)
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A checkpoint in the middle of the second epoch, with gradients and best parameters."""
+    path = tmp_path / "begun"
+    callbacks = [EarlyStopping("loss"), SaveOnce(path)]
+    classifier().fit(x, y, epochs=2, batch_size=16, accumulate=2, callbacks=callbacks)
+    return path
+
+
+@pytest.mark.parametrize("metrics", [(), ("top_k",), ("accuracy", "top_k")])
+def test_other_metrics_in_the_middle_of_an_epoch_are_refused(begun, path, metrics):
+    trainer = classifier(metrics=metrics)
+    with pytest.raises(CheckpointError, match=r"has metrics \['accuracy'\], this trainer"):
+        trainer.resume(begun)
+    trainer.resume(path)  # at the end of an epoch they may change
+
+
+def changed(path, change):
+    """Rewrite a checkpoint after `change(arrays, facts)`."""
+    with safe_open(path, "numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = {name: json.loads(text) for name, text in file.metadata().items()}
+    change(arrays, facts)
+    texts = {name: text if isinstance(text, str) and text == "{" else json.dumps(text) for name, text in facts.items()}
+    save_file(arrays, path, texts)
+
+
+WEIGHT = "layers.0.weight"
+DAMAGES = {
+    "no JSON": lambda arrays, facts: facts.update(tally="{"),
+    "position is a list": lambda arrays, facts: facts.update(position=[]),
+    "position lacks a field": lambda arrays, facts: facts["position"].pop("pending"),
+    "negative position": lambda arrays, facts: facts["position"].update(epoch=-1),
+    "fraction of a batch": lambda arrays, facts: facts["position"].update(batch=1.5),
+    "no tally": lambda arrays, facts: facts.update(tally=None),
+    "text as loss": lambda arrays, facts: facts["tally"].update(loss="low"),
+    "sums of a metric": lambda arrays, facts: facts["tally"]["metrics"].update(accuracy=3),
+    "history": lambda arrays, facts: facts.update(history=3),
+    "epoch without number": lambda arrays, facts: facts["history"][0].pop("epoch"),
+    "seed too large": lambda arrays, facts: facts["arena"].update(seed=2**64),
+    "negative step": lambda arrays, facts: facts["arena"].update(step=-1),
+    "updates": lambda arrays, facts: facts.update(updates="many"),
+    "example": lambda arrays, facts: facts.update(example=[[[70]], None, None]),
+    "no gradient": lambda arrays, facts: arrays.pop(f"gradient/{WEIGHT}"),
+    "gradient of another shape": lambda arrays, facts: arrays.update({f"gradient/{WEIGHT}": np.ones(3)}),
+    "gradient of something else": lambda arrays, facts: arrays.update({"gradient/other": np.ones(3)}),
+    "no best parameters": lambda arrays, facts: arrays.pop(f"best/loss/{WEIGHT}"),
+    "best parameters of another shape": lambda arrays, facts: arrays.update({f"best/loss/{WEIGHT}": np.ones(3)}),
+    "slot of another shape": lambda arrays, facts: arrays.update({f"slot/m/{WEIGHT}": np.ones(3)}),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_checkpoint_changes_nothing(begun, trained, name):
+    changed(begun, DAMAGES[name])
+    before, epochs, position = everything(trained), trained.history.epochs[:], trained.position.state()
+    with pytest.raises(CheckpointError):
+        trained.resume(begun)
+    assert everything(trained) == before and trained.history.epochs == epochs
+    assert trained.position.state() == position and not trained.is_resumed
+    fresh = classifier()
+    with pytest.raises(CheckpointError):
+        fresh.resume(begun)
+    fresh.fit(x[:, :3], y)  # another width: nothing of the file has stuck
+
+
+def test_the_checkpoint_that_was_damaged_is_whole_without_the_damage(begun):
+    changed(begun, lambda arrays, facts: None)
+    classifier().resume(begun)
+
+
+def test_a_new_run_forgets_the_best_parameters_of_the_last_one(tmp_path, trained):
+    trained.fit(x, y, callbacks=EarlyStopping("loss"))
+    assert list(trained.best) == ["loss"]
+    trained.fit(x, y)
+    trained.save(tmp_path / "c")
+    assert not checkpoint.read(tmp_path / "c").group("best")
+
+
+def test_a_folder_is_no_checkpoint(tmp_path, trained):
+    with pytest.raises(CheckpointError, match="is a folder, expected a checkpoint file"):
+        trained.load(tmp_path)
+
+
+def test_the_history_that_fit_returned_goes_on_after_resume(path):
+    trainer = classifier()
+    history = trainer.fit(x, y, epochs=2, batch_size=16)
+    epochs = history.epochs
+    trainer.resume(path)
+    assert history is trainer.history and epochs is history.epochs and history["epoch"] == [1]
+
+
+def test_figures_of_numpy_can_be_saved(tmp_path, trained):
+    trained.history.epochs[0]["mine"] = np.float32(0.5)
+    trained.save(tmp_path / "c")
+    trained.resume(tmp_path / "c")
+    assert trained.history["mine"] == [0.5]
+
+
 def test_another_state_of_the_optimizer_is_refused(path, tmp_path, trained):
     trained.save(path)
-    with safe_open(path, "numpy") as file:
-        arrays, facts = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    del arrays["slot/v/layers.0.bias"]
-    save_file(arrays, path, facts)
+    changed(path, lambda arrays, facts: arrays.pop("slot/v/layers.0.bias"))
     before = everything(trained)
     with pytest.raises(CheckpointError, match=r"another state of the optimizer: v/layers\.0\.bias differ"):
         trained.resume(path)

@@ -9,7 +9,8 @@ import pytest
 from training.cases import Pair, TwoHeads, blobs, classifier, linear
 
 from fusegrad import layers, losses, optimizers
-from fusegrad.training import Trainer
+from fusegrad.metrics import Accuracy
+from fusegrad.training import Callback, Trainer
 
 x, y = blobs()
 
@@ -35,8 +36,8 @@ FAULTS = {
     "objects": (x.astype(object), y, {}, "x expects numbers, got dtype object"),
     "strings": (x, y.astype(str), {}, "y expects numbers, got dtype <U21"),
     "ragged": ([[1.0, 2.0], [3.0]], y, {}, "x expects an array, got list"),
-    "high label": (x, with_entry(y, 60, 3, "int64"), {}, "y expects integers in 0 .. 2, got 3, first in row 60"),
-    "negative label": (x, with_entry(y, 61, -1, "int64"), {}, "y expects integers in 0 .. 2, got -1, first in row 61"),
+    "high label": (x, with_entry(y, 60, 3, "int64"), {}, "y expects integers in 0 .. 3-1, got 3, in rows 32 .. 63"),
+    "negative label": (x, with_entry(y, 61, -1, "int64"), {}, "integers in 0 .. 3-1, got -1, in rows 32 .. 63"),
     "batch_size": (x, y, {"batch_size": 0}, "batch_size expects at least 1, got 0"),
     "fraction": (x, y, {"batch_size": 8.0}, "batch_size expects an integer, got 8.0"),
     "epochs": (x, y, {"epochs": -1}, "epochs expects at least 0, got -1"),
@@ -52,10 +53,20 @@ FAULTS = {
     "NaN in a batch": ([(with_entry(x, 2, np.nan), y)], None, {}, "batch 0: x expects finite float32"),
     "label in a batch": ([(x, y + 1)], None, {}, "y expects integers in 0 .. "),
     "validation": (x, y, {"validation": (x,)}, "validation expects (x, y) or (x, y, weight), got a tuple of 1"),
-    "validation labels": (x, y, {"validation": (x, y + 2)}, "y expects integers in 0 .. 2, got"),
+    "validation labels": (x, y, {"validation": (x, y + 2)}, "y expects integers in 0 .. 3-1, got 4"),
     "validation NaN": (x, y, {"validation": (with_entry(x, 1, np.nan), y)}, "x expects finite float32 numbers"),
     "width of validation": (x, y, {"validation": (x[:, :4], y)}, "x was (batch, 5) float32 in the first batch"),
     "shape of y": (x, y[:, None], {}, "expects integer labels of shape (32,), got (32, 1) int64"),
+    "label in a dropped row": (
+        x, with_entry(y, 69, 3, "int64"), {"drop_last": True}, "y expects integers in 0 .. 3-1, got 3, in rows 38 .. 69"
+    ),
+    "soft targets": (x, np.eye(3)[y] * 2, {}, "y expects distributions (or integer labels), numbers of at least 0"),
+    "validation without y": (x, y, {"validation": (x, None)}, "validation expects (x, y) or (x, y, weight), got y = N"),
+    "share of validation": (x, y, {"validation": 0.2}, "validation expects (x, y) or (x, y, weight) or an iterable"),
+    "weights in a dict": (x, y, {"sample_weight": {"y": np.ones(70)}}, "sample_weight expects one array, got a dict"),
+    "weights in a tuple": (x, y, {"sample_weight": (np.ones(70),)}, "sample_weight expects one array, got a tuple"),
+    "float labels": (x, y * 1.0, {}, "got (32,) float32; or integer labels: y.astype(int)"),
+    "one-hot labels": (x, np.eye(3, dtype=int)[y], {}, "(32, 3) int64; one-hot targets must be floating point"),
     "number of inputs": ((x, x), y, {}, "expects inputs (x: "),
     "name of an input": ({"image": x}, y, {}, "got [\"x['image']\"]"),
 }  # fmt: skip
@@ -72,7 +83,13 @@ def test_a_fault_in_the_first_fit(name):
         trainer.fit(x[:, :3], y)  # another width: the failed fit settled nothing that stays
 
 
-SEEN_BY_COMPARISON = {"shape of y", "number of inputs", "name of an input"}  # other messages once there was a batch
+SEEN_BY_COMPARISON = {
+    "shape of y",
+    "float labels",
+    "one-hot labels",
+    "number of inputs",
+    "name of an input",
+}  # other messages once there was a batch
 
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in SEEN_BY_COMPARISON])
@@ -124,6 +141,18 @@ def make(loss=None, metrics=(), model=None, **options):
 
 CONSTRUCTIONS = {
     "precision": (lambda: make(precision="float8"), 'precision expects one of float32, float64, got "float8"'),
+    "large seed": (lambda: make(seed=2**64), f"seed expects less than {2**64}, got {2**64}"),
+    "metric class": (lambda: make(metrics=[Accuracy]), "got the class Accuracy; pass Accuracy()"),
+    "no metrics": (lambda: make(metrics=None), "metrics expects names or objects of fusegrad.metrics, got None"),
+    "loss class": (
+        lambda: make(loss=losses.MSE),
+        "loss expects a loss that can be called, got the class MSE; pass MSE(",
+    ),
+    "optimizer class": (lambda: Trainer(layers.Linear(3), mse, optimizers.Adam), "got the class Adam; pass Adam(…)"),
+    "optimizer name": (
+        lambda: Trainer(layers.Linear(3), mse, "adam"),
+        "optimizer expects one such as optimizers.Adam()",
+    ),
     "seed": (lambda: make(seed=-1), "seed expects at least 0, got -1"),
     "model": (lambda: make(model="resnet"), "Trainer expects a model or a layer, got str"),
     "loss": (lambda: make(loss="mse"), "loss expects a loss that can be called, got 'mse'"),
@@ -168,3 +197,81 @@ def test_a_step_checks_its_batch():
     with pytest.raises(ValueError, match=re.escape("y expects integers in 0 .. ")):
         trainer.step(x, y + 1)
     assert np.array_equal(trainer.arena.value, before)
+
+
+def heads(output, target):
+    """Labels (batch, 1) read by two losses, of which the one with fewer classes decides."""
+    labels = target.reshape(target.shape[0])
+    return losses.CrossEntropy()(output[0], labels) + losses.CrossEntropy()(output[1], labels)
+
+
+class FiveAndThree(layers.Sequential):
+    def call(self, value):
+        return tuple(layer(value) for layer in self.layers)
+
+
+class Untouched(Callback):
+    def on_batch_end(self, trainer):
+        raise AssertionError("a batch was trained on")
+
+
+def test_all_limits_of_a_label_count_also_behind_a_change_of_shape():
+    model = FiveAndThree(layers.Linear(5), layers.Linear(3))
+    trainer = Trainer(model, heads, optimizers.SGD(), backend="cpu")
+    wrong = with_entry(y[:, None], 69, 4, "int64")
+    for call in (trainer.fit, trainer.evaluate):
+        with pytest.raises(ValueError, match=re.escape("y expects integers in 0 .. 3-1, got 4, in rows 64 .. 69")):
+            call(x, wrong, **({"callbacks": Untouched()} if call == trainer.fit else {}))
+    trainer.fit(x, y[:, None])
+
+
+binary = (y[:, None] > 1).astype("float32")
+OUT_OF_RANGE = {
+    "bce": (losses.BCEWithLogits(), 1, binary * 2 - 1, binary, "y expects numbers in [0, 1] (labels of -1 and 1"),
+    "soft": (losses.CrossEntropy(), 3, np.eye(3)[y] + 0.01, np.eye(3)[y] + 3e-4, "that sum to 1, got ["),
+    "negative": (losses.CrossEntropy(), 2, [[1.5, -0.5]] * 70, [[1.0, 0.0]] * 70, "got [ 1.5 -0.5] in row 0"),
+    "list": ([losses.BCEWithLogits()], 1, [binary * 3], [binary], "y[0] expects numbers in [0, 1]"),
+    "dict": ({"kind": losses.BCEWithLogits()}, 1, {"kind": binary * 3}, {"kind": binary}, "y['kind'] expects"),
+}  # fmt: skip
+
+
+class Formed(layers.Sequential):
+    """A model whose outputs have the form of the losses."""
+
+    def call(self, value):
+        output = super().call(value)
+        return self.form(output)
+
+
+@pytest.mark.parametrize("name", OUT_OF_RANGE)
+def test_targets_that_a_loss_cannot_use_are_found_before_training(name):
+    loss, width, wrong, right, message = OUT_OF_RANGE[name]
+    model = Formed(layers.Linear(width))
+    forms = {"list": lambda value: (value,), "dict": lambda value: {"kind": value}}
+    model.form = forms.get(name, lambda value: value)
+    trainer = Trainer(model, loss, optimizers.SGD(), backend="cpu")
+    calls = {
+        "fit": lambda: trainer.fit(x, wrong, callbacks=Untouched()),
+        "batches": lambda: trainer.fit([(x, wrong)], callbacks=Untouched()),
+        "validation": lambda: trainer.fit(x, right, validation=(x, wrong), callbacks=Untouched()),
+        "step": lambda: trainer.step(x, wrong),
+        "evaluate": lambda: trainer.evaluate(x, wrong),
+    }
+    for call in calls.values():
+        with pytest.raises(ValueError, match=re.escape(message)):
+            call()
+    trainer.fit(x, right, validation=(x, right))
+
+
+HINTS = [
+    (losses.MSE(), x[:, 0], "got (32,); perhaps y[:, None]"),
+    (losses.MSE(), y[:, None], 'got (32, 1) int64; perhaps y.astype("float32")'),
+    (losses.BCEWithLogits(), y[:, None] > 1, 'perhaps y.astype("float32")'),
+]
+
+
+@pytest.mark.parametrize(("loss", "targets", "message"), HINTS)
+def test_targets_that_do_not_fit_a_loss_come_with_a_hint(loss, targets, message):
+    trainer = Trainer(layers.Linear(1), loss, optimizers.SGD(), backend="cpu")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        trainer.fit(x, targets)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from training.cases import blobs, classifier, everything, figures
 
 from fusegrad import optimizers, schedules
-from fusegrad.training import Callback, Checkpoint
+from fusegrad.training import Callback, Checkpoint, EarlyStopping
 
 x, y = blobs()
 held_out = blobs(30, seed=5)
@@ -104,14 +105,44 @@ def test_batches_of_an_iterable_resume_where_they_stopped(tmp_path):
     assert everything(resumed) == everything(whole) and figures(resumed) == figures(whole)
 
 
-def test_other_data_in_the_middle_of_an_epoch_is_refused(tmp_path):
+OTHERWISE = {
+    "batches": ((x[:40], y[:40]), {}, "there batches 5, now 3; there rows 70, now 40"),
+    "rows": ((x[:69], y[:69]), {}, "there rows 70, now 69"),
+    "batch_size": ((x, y), {"batch_size": 17}, "there batch_size 16, now 17"),
+    "shuffle": ((x, y), {"shuffle": False}, "there shuffle True, now False"),
+    "drop_last": ((x, y), {"drop_last": True}, "there drop_last False, now True"),
+    "accumulate": ((x, y), {"accumulate": 2}, "there accumulate 1, now 2"),
+    "stream": (([(x[:14], y[:14])] * 5,), {}, "there rows 70, now 0"),
+    "callback": ((x, y), {"callbacks": [EarlyStopping("val_loss")]}, "give fit validation="),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_does_not_go_on_with_the_epoch_is_refused_and_the_resume_still_stands(tmp_path, name):
+    data, options, message = OTHERWISE[name]
     with pytest.raises(Interrupted):
         fit(classifier(), [SaveAndFail(tmp_path / "c", 3)])
     resumed = classifier()
     resumed.resume(tmp_path / "c")
-    with pytest.raises(ValueError, match="data of 3 batches, after resume at batch 3 of 5"):
-        resumed.fit(x[:40], y[:40], batch_size=16)
-    assert everything(fit(resumed)) == everything(fit(classifier()))  # and can still be resumed as it should
+    with pytest.raises(ValueError, match=message):
+        resumed.fit(*data, **{"batch_size": 16} | options)
+    assert everything(fit(resumed)) == everything(fit(classifier()))
+
+
+def test_at_the_end_of_an_epoch_other_batches_may_follow(tmp_path):
+    fit(classifier(), [Checkpoint(tmp_path / "c")], epochs=1)
+    resumed = classifier()
+    resumed.resume(tmp_path / "c")
+    resumed.fit(x[:40], y[:40], epochs=2, batch_size=8, accumulate=3, shuffle=False)
+    assert resumed.history["epoch"] == [1, 2]
+
+
+def test_a_refused_fit_does_not_begin_a_run():
+    trainer = fit(classifier(), epochs=1)
+    position = trainer.position.state()
+    with pytest.raises(ValueError, match="cannot monitor"):
+        trainer.fit(x, y, batch_size=8, callbacks=[EarlyStopping()])
+    assert trainer.position.state() == position
 
 
 def test_an_interrupted_fit_without_resume_begins_its_epoch_anew(tmp_path):
@@ -121,3 +152,12 @@ def test_an_interrupted_fit_without_resume_begins_its_epoch_anew(tmp_path):
     fit(trainer, epochs=2)
     assert trainer.history["epoch"] == [1, 2, 3]
     assert trainer.position.batch == 0
+
+
+def test_flags_of_numpy_are_flags_in_a_checkpoint(tmp_path):
+    options = {"shuffle": np.True_, "drop_last": np.False_, "accumulate": np.int64(2)}
+    with pytest.raises(Interrupted):
+        fit(classifier(), [SaveAndFail(tmp_path / "c", 3)], **options)
+    resumed = classifier()
+    resumed.resume(tmp_path / "c")
+    assert everything(fit(resumed, accumulate=2)) == everything(fit(classifier(), accumulate=2))

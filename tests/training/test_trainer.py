@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 import warnings
 
@@ -254,16 +255,43 @@ def test_the_ninth_shape_of_batch_warns():
     assert "9 different batch shapes" in str(caught[0].message)
 
 
-def test_memory_does_not_grow_with_steps():
+def test_memory_grows_by_the_history_alone():
     trainer = classifier()
-    trainer.fit(x, y, batch_size=8)
+    trainer.fit(x, y, batch_size=1, epochs=2)
 
-    def peak(epochs):
+    def retained(epochs):
+        gc.collect()
         tracemalloc.start()
-        trainer.fit(x, y, batch_size=8, epochs=epochs)
-        peak = tracemalloc.get_traced_memory()[1]
+        trainer.fit(x, y, batch_size=1, epochs=epochs)
+        gc.collect()
+        size = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        return peak
+        return size
 
-    few = peak(5)
-    assert peak(60) < few + 55 * 2000  # an entry of the history for every epoch, nothing for the nine steps of each
+    assert retained(12) - retained(2) < 10 * 1000  # an epoch is 70 steps, and a figure of the history about 100 bytes
+
+
+def test_the_loss_of_an_epoch_is_the_weighted_mean_over_uneven_batches():
+    for weight in (None, np.random.default_rng(0).uniform(0, 3, 70)):
+        trainer = linear(lr=0.0)
+        trainer.fit(x, y, batch_size=32, sample_weight=weight)  # batches of 32, 32 and 6
+        logits = trainer.predict(x).astype("float64")
+        chosen = np.take_along_axis(logits, y[:, None], 1)[:, 0]
+        expected = np.average(np.log(np.exp(logits).sum(1)) - chosen, weights=weight)
+        assert np.isclose(trainer.history["loss"][0], expected, rtol=1e-6)
+
+
+def test_the_model_is_at_hand():
+    model = layers.Linear(3)
+    assert Trainer(model, losses.CrossEntropy(), optimizers.SGD(), backend="cpu").model is model
+
+
+def test_a_step_with_weights_and_one_without_have_programs_of_their_own():
+    weight = np.linspace(0, 2, 70)
+    one, other = linear(lr=0.0), linear(lr=0.0)
+    assert float(one.step(x, y)) != float(one.step(x, y, weight)) == float(other.step(x, y, weight))
+    assert float(one.step(x.astype("float64"), y)) == float(one.step(x, y.astype("int32"))) == float(one.step(x, y))
+    pair = Trainer(Pair(), [losses.CrossEntropy(), losses.MSE()], optimizers.SGD(), backend="cpu")
+    pair.step(x, (y, x[:, :1]))
+    with pytest.raises(ValueError, match=r"after the first batch, y expects \['y\[0\]', 'y\[1\]'\], got \['y'\]"):
+        pair.step(x, y)

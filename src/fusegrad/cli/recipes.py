@@ -51,7 +51,7 @@ def loss_and_metrics(task: str) -> tuple[graph.Layer, list[metrics.Metric]]:
     return losses.MSE(), [metrics.R2(), metrics.MAE()]
 
 
-def optimizer(name: str, lr: float, steps: int) -> optimizers.Optimizer:
+def make_optimizer(name: str, lr: float, steps: int) -> optimizers.Optimizer:
     """An optimizer whose rate warms up over the first twentieth of all steps and then falls along a cosine."""
     warm = max(1, steps // 20)
     return OPTIMIZERS[name](schedules.warmup(warm, schedules.cosine(lr, max(1, steps - warm))))

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import asdict
 from enum import StrEnum
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import typer
 
-from fusegrad.cli.recipes import RECIPES, Recipe, loss_and_metrics, optimizer, perceptron
+from fusegrad import backend as backends
+from fusegrad.cli.options import CHECKPOINT, Options, begin, go_on
+from fusegrad.cli.recipes import RECIPES, loss_and_metrics, make_optimizer, perceptron
+from fusegrad.errors import require_extra
 from fusegrad.training import Trainer
 from fusegrad.training.callbacks import Checkpoint
 from fusegrad.training.curves import plot_curves
 from fusegrad.training.datasets import Split, load
 from fusegrad.training.progress import ProgressBar
+
+
+def usually(name: str) -> str:
+    """The default of an option, which depends on the data set."""
+    return f"Default: {', '.join(f'{getattr(recipe, name)} for {key}' for key, recipe in RECIPES.items())}."
 
 
 class Dataset(StrEnum):
@@ -31,6 +39,8 @@ class Dataset(StrEnum):
 
 
 class OptimizerName(StrEnum):
+    """The optimizers of the command line."""
+
     sgd = "sgd"
     adam = "adam"
     adamw = "adamw"
@@ -39,77 +49,73 @@ class OptimizerName(StrEnum):
 def train(
     dataset: Annotated[Dataset, typer.Argument(help="What to train on; all come with scikit-learn.")],
     backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Times through the data.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples per step.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split, the first weights, shuffling and dropout.")] = 0,
-    optimizer_name: Annotated[OptimizerName, typer.Option("--optimizer")] = OptimizerName.adamw,
-    lr: Annotated[float | None, typer.Option(min=0, help="Highest learning rate.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results.  [default: runs/DATASET-TIME]")] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out, given the same options.")
-    ] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help=f"Times through the data.  {usually('epochs')}")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help=f"Samples per step.  {usually('batch_size')}")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the split, the first weights, shuffling and dropout.  Default: 0.")
+    ] = None,
+    optimizer: Annotated[OptimizerName | None, typer.Option(help="Default: adamw.")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help=f"Highest learning rate.  {usually('lr')}")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.  Default: runs/DATASET-TIME.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON at the end, and nothing else.")
     ] = False,
 ) -> None:
-    """Train a multilayer perceptron; write a checkpoint, its history and a picture of its curves."""
-    usual = RECIPES[dataset]
-    recipe = replace(
-        usual,
-        epochs=epochs or usual.epochs,
-        batch_size=batch_size or usual.batch_size,
-        lr=usual.lr if lr is None else lr,
-    )
-    split = load(dataset, seed)
-    folder = run_folder(dataset, out, resume)
-    trainer = build(split, recipe, optimizer_name, backend, seed)
+    """Train a multilayer perceptron; write a checkpoint, its history and a picture of its curves.
+
+    The table shows the held-out data of the test after every epoch; nothing is chosen by it.
+    """
+    require_extra("matplotlib", "demo", "drawing curves")
+    given = {"seed": seed, "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "lr": lr}
+    backends.resolve(backend)
+    options, folder = (go_on if resume else begin)({"dataset": str(dataset)} | given, out)
+    split = load(options.dataset, options.seed)
+    trainer = build(split, options, backend)
     if resume:
-        trainer.resume(folder / "checkpoint.safetensors")
-    fit(trainer, split, recipe, folder, quiet=as_json)
-    figures = summary(trainer, split, folder)
-    print(json.dumps(figures | {"dataset": dataset, "seed": seed}) if as_json else text(figures))
+        trainer.resume(folder / CHECKPOINT)
+    fit(trainer, split, options, folder, quiet=as_json)
+    figures = summary(trainer, split, options, folder)
+    print(json.dumps(figures) if as_json else text(figures))
 
 
-def run_folder(dataset: str, out: Path | None, resume: bool) -> Path:
-    """The folder of this run, made if it is new."""
-    if resume and (out is None or not (out / "checkpoint.safetensors").exists()):
-        raise ValueError(f"--resume expects --out with a checkpoint.safetensors in it, got {out}")
-    folder = out or Path("runs") / f"{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def build(split: Split, recipe: Recipe, optimizer_name: str, backend: str, seed: int) -> Trainer:
-    steps = recipe.epochs * ceil(len(split.x_train) / recipe.batch_size)
+def build(split: Split, options: Options, backend: str) -> Trainer:
+    steps = options.epochs * ceil(len(split.x_train) / options.batch_size)
     loss, metrics = loss_and_metrics(split.task)
-    outputs = split.classes or split.y_train.shape[1]
-    rule = optimizer(optimizer_name, recipe.lr, steps)
-    return Trainer(perceptron(recipe, outputs), loss, rule, metrics=metrics, seed=seed, backend=backend)
+    model = perceptron(RECIPES[options.dataset], split.classes or split.y_train.shape[1])
+    rule = make_optimizer(options.optimizer, options.lr, steps)
+    return Trainer(model, loss, rule, metrics=metrics, seed=options.seed, backend=backend)
 
 
-def fit(trainer: Trainer, split: Split, recipe: Recipe, folder: Path, quiet: bool) -> None:
-    callbacks = [Checkpoint(folder / "checkpoint.safetensors"), *([] if quiet else [ProgressBar()])]
-    trainer.fit(
-        split.x_train,
-        split.y_train,
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        validation=(split.x_test, split.y_test),
-        callbacks=callbacks,
-    )
+def fit(trainer: Trainer, split: Split, options: Options, folder: Path, quiet: bool) -> None:
+    callbacks = [Checkpoint(folder / CHECKPOINT), *([] if quiet else [ProgressBar()])]
+    try:
+        trainer.fit(
+            split.x_train,
+            split.y_train,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            validation=(split.x_test, split.y_test),
+            callbacks=callbacks,
+        )
+    except KeyboardInterrupt:
+        done = len(trainer.history.epochs)
+        raise InterruptedError(f"stopped after epoch {done}; go on with --out {folder} --resume") from None
     trainer.history.save(folder / "history.json")
     plot_curves(trainer.history, folder / "curves.png")
 
 
-def summary(trainer: Trainer, split: Split, folder: Path) -> dict[str, Any]:
-    """What the run came to."""
-    last = trainer.history.epochs[-1]
+def summary(trainer: Trainer, split: Split, options: Options, folder: Path) -> dict[str, Any]:
+    """What the run came to; ValueError if it diverged."""
+    epochs = trainer.history.epochs
     test = trainer.evaluate(split.x_test, split.y_test)
-    speed = sorted(epoch["samples_per_s"] for epoch in trainer.history.epochs)[len(trainer.history.epochs) // 2]
-    figures = {"loss": last["loss"]} | {f"test_{name}": value for name, value in test.items()}
-    return figures | {
-        "samples_per_s": speed,
-        "epochs": len(trainer.history.epochs),
+    figures = {"loss": epochs[-1]["loss"]} | {f"test_{name}": value for name, value in test.items()}
+    if not all(map(isfinite, figures.values())):
+        raise ValueError(f"training diverged in epoch {len(epochs)}: choose a lower --lr than {options.lr}")
+    return {
+        **figures,
+        "samples_per_s": median(epoch["samples_per_s"] for epoch in epochs),
+        **asdict(options),
         "backend": trainer.arena.backend.name,
         "run": str(folder),
     }
@@ -117,5 +123,5 @@ def summary(trainer: Trainer, split: Split, folder: Path) -> dict[str, Any]:
 
 def text(figures: dict[str, Any]) -> str:
     numbers = [f"{name} {value:.4g}" for name, value in figures.items() if name.startswith("test_")]
-    files = "checkpoint.safetensors, history.json, curves.png"
+    files = f"{CHECKPOINT}, history.json, curves.png"
     return f"{', '.join(numbers)} on {figures['backend']}\nwritten to {figures['run']}: {files}"

@@ -54,7 +54,7 @@ def take(x: Value, index: Any) -> Value:
     return as_value(Take(index)(x))
 
 
-def reshape(x: Value, shape: tuple[int, ...]) -> Value:
+def reshape(x: Value, *shape: Any) -> Value:
     return as_value(Reshape(*shape)(x))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fusegrad.errors import perhaps
@@ -35,6 +35,8 @@ class Model(Module):
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         items = [*inputs, *named.values()]
         if not items or any(isinstance(item, Value) for item in items):
+            if not hasattr(self, "call"):
+                raise GraphError(f"{self} expects a method call(self, *values), which composes its layers")
             return self.call(*inputs, **named)
         return self.evaluation(items, tuple(named), names=()).run(items)
 
@@ -77,13 +79,16 @@ class Model(Module):
         write_params(dict(self.named_params()), arrays, strict)
 
     def summary(self) -> str:
-        """One line per layer: path, layer, parameters and their shapes; then the total."""
+        """One line per layer: path, layer, parameters and their shapes; then the total.
+
+        A width that no call has settled yet is None, and its parameter is not counted.
+        """
         lines, total = [], 0
         for path, module in self.named_modules():
             if isinstance(module, Layer):
                 params = module.layer_params()
-                count = sum(int(np.prod(param.shape)) for param in params.values())
-                shapes = ", ".join(f"{name} {param.shape}" for name, param in params.items())
+                count = sum(prod(param.shape) for param in params.values() if param.is_settled)
+                shapes = ", ".join(f"{name} {param.extents}" for name, param in params.items())
                 lines.append(f"{path:<32} {module!s:<24} {count:>12,}  {shapes}".rstrip())
                 total += count
         return "\n".join([*lines, f"{'total':<57} {total:>12,}"])

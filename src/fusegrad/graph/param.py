@@ -76,7 +76,8 @@ class Param:
         """The arena in which the parameter lives."""
         if self.arena is None:
             raise GraphError(
-                f"{self.name} {self.extents} has no value yet: make fg.ParamArena(model) or a Trainer first"
+                f"{self.name} {self.extents} has no value yet: make fg.ParamArena(model) when the model was called on "
+                "an fg.Input; a Trainer does both at its first batch"
             )
         return self.arena
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fusegrad.graph.spec import Buffer, Spec, require
 
 if TYPE_CHECKING:
@@ -96,10 +98,10 @@ class Value:
 
         return mean(self, axis, keepdims)
 
-    def reshape(self, *shape: int) -> Value:
+    def reshape(self, *shape: int | tuple[int, ...]) -> Value:
         from fusegrad.graph.algebra import reshape
 
-        return reshape(self, shape)
+        return reshape(self, *shape)
 
     __radd__, __rmul__ = __add__, __mul__
     __array_ufunc__ = None  # `array * value` must fail here, not build an object array
@@ -146,7 +148,7 @@ def toposort(outputs: Sequence[Value]) -> list[Node]:
 
 def check_extents(shape: Sequence[int]) -> tuple[int, ...]:
     """The shape as a tuple; GraphError unless every extent is a positive integer."""
-    extents = tuple(shape)
-    fits = all(isinstance(extent, int) and extent > 0 for extent in extents)
-    require(fits, "Input", "a shape of positive integers", extents)
-    return extents
+    require(isinstance(shape, tuple | list), "Input", "a shape such as (32, 8)", shape)
+    fits = all(isinstance(extent, int | np.integer) and extent > 0 for extent in shape)
+    require(fits, "Input", "a shape of positive integers", shape)
+    return tuple(int(extent) for extent in shape)

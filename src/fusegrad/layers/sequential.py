@@ -12,6 +12,10 @@ class Sequential(Model):
     """
 
     def __init__(self, *layers: Module) -> None:
+        for layer in layers:
+            if not isinstance(layer, Module):
+                hint = "write Sequential(*layers)" if isinstance(layer, list | tuple) else "such as ReLU(), not ReLU"
+                raise GraphError(f"Sequential expects layers, got {layer!r}; {hint}")
         self.layers = list(layers)
 
     def call(self, x: Value) -> Value:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
 from fusegrad.graph import Arrays, Layer, Spec, require
+
+ELEMENTS = 1 << 16  # looked at together, so that the check of a large array stays small
 
 
 def check_pair(layer: Layer, x: Spec, target: Spec, weight: Spec | None) -> Arrays:
     """One scalar from predictions and targets of one shape."""
     require(x.is_float and len(x.shape) > 0, layer, "floating-point predictions (batch, …)", x)
-    require(target.is_float, layer, "floating-point targets", target)
-    require(target.shape == x.shape, layer, f"targets of the predictions' shape {x.shape}", target.shape)
+    require(target.is_float, layer, "floating-point targets", f'{target}; perhaps y.astype("float32")')
+    hint = "; perhaps y[:, None]" if (*target.shape, 1) == x.shape else ""
+    require(target.shape == x.shape, layer, f"targets of the predictions' shape {x.shape}", f"{target.shape}{hint}")
     check_weight(layer, x.shape[0], weight)
     return Arrays({"y": Spec((), x.dtype)})
 
@@ -22,3 +30,24 @@ def check_weight(layer: Layer, batch: int, weight: Spec | None) -> None:
             f"one floating-point weight for each of {batch} samples",
             weight,
         )
+
+
+def first_row(target: Any, wrong: Callable[[Any], Any]) -> int | None:
+    """The number of the first row of which `wrong` says so; it gets some rows and returns a truth for each."""
+    rows = max(1, ELEMENTS // max(1, target[0].size))
+    for start in range(0, len(target), rows):
+        found = wrong(target[start : start + rows])
+        if found.any():
+            return start + int(found.argmax())
+    return None
+
+
+def outside(rows: Any) -> Any:
+    """Rows with a number that is not in [0, 1]."""
+    return ((rows < 0) | (rows > 1)).reshape(len(rows), -1).any(1)
+
+
+def no_distribution(rows: Any) -> Any:
+    """Rows with a distribution over the last axis that has a negative number, or a sum that is not 1."""
+    wrong = (rows < 0).any(-1) | (np.abs(rows.sum(-1, dtype="float64") - 1) > 1e-3)
+    return wrong.reshape(len(rows), -1).any(1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fusegrad.graph import Arrays, Layer, Spec, require
-from fusegrad.losses.checks import check_weight
+from fusegrad.losses.checks import check_weight, first_row, no_distribution
 from fusegrad.ops import cross_entropy
 
 
@@ -32,13 +32,21 @@ class CrossEntropy(Layer):
         soft = target.is_float
         shape = x.shape if soft else x.shape[:-1]
         kind = "distributions" if soft else "integer labels"
-        require(target.shape == shape, self, f"{kind} of shape {shape}", target)
+        require(target.shape == shape, self, f"{kind} of shape {shape}", f"{target}{hint(x, target)}")
         require(weight is None or len(x.shape) == 2, self, "logits (batch, classes) beside sample weights", x)
         check_weight(self, x.shape[0], weight)
         classes = x.shape[-1]
         limits = {} if soft else {"target": classes}
         constants = {"class_weight": self.weights(classes, x.dtype)}
         return Arrays({"y": Spec((), x.dtype)}, saved={"probability": x}, indices=limits, constants=constants)
+
+    def check_target(self, target: Any) -> str | None:
+        """What is wrong with an array of soft targets: the first row that is no distribution."""
+        is_soft = target.dtype.kind == "f" and target.ndim > 1
+        row = first_row(target, no_distribution) if is_soft else None
+        if row is None:
+            return None
+        return f"distributions (or integer labels), numbers of at least 0 that sum to 1, got {target[row]} in row {row}"
 
     def weights(self, classes: int, dtype: str) -> Any:
         if self.class_weights is None:
@@ -47,3 +55,12 @@ class CrossEntropy(Layer):
         return np.asarray(self.class_weights, dtype)
 
     forward, backward = cross_entropy.forward, cross_entropy.backward
+
+
+def hint(x: Spec, target: Spec) -> str:
+    """What to do about targets of a wrong shape."""
+    if target.is_float and target.shape == x.shape[:-1]:
+        return "; or integer labels: y.astype(int)"
+    if not target.is_float and target.shape == x.shape:
+        return "; one-hot targets must be floating point"
+    return ""

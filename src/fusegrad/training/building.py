@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from fusegrad.graph import (
@@ -16,7 +17,9 @@ from fusegrad.graph import (
     Value,
     flatten,
 )
+from fusegrad.graph.feed import Limit, index_limits
 from fusegrad.training.data import Batch
+from fusegrad.training.feeding import Data
 from fusegrad.training.home import Home
 from fusegrad.training.objective import Objective
 from fusegrad.training.scoring import Scores
@@ -31,6 +34,23 @@ class Passes:
     judged: list[Value]
     program: Program
 
+    @cached_property
+    def limits(self) -> dict[str, list[Limit]]:
+        """Where the integers of an input have to lie that are used as indices, by label."""
+        found = index_limits(self.program.nodes)
+        return {label: found[value] for label, value in self.traced.batch.named().items() if value in found}
+
+    def check_limits(self, batch: Batch, first_row: int) -> None:
+        """GraphError for an integer out of range in a batch of rows from `first_row` on."""
+        arrays, values = batch.named(), self.traced.batch.named()
+        for label, limits in self.limits.items():
+            array = arrays[label].astype(values[label].dtype, copy=False)
+            for limit in limits:
+                try:
+                    limit.check(label, array)
+                except GraphError as error:
+                    raise GraphError(f"{error}, in rows {first_row} .. {first_row + batch.size - 1}") from None
+
 
 class Network:
     """A model with its losses, and a program for every purpose and shape of batch."""
@@ -44,6 +64,7 @@ class Network:
     def forget(self) -> None:
         """Drop all programs."""
         self.training, self.evaluating, self.predicting = (LeastRecentlyUsed[Passes]() for _ in range(3))
+        self.recent = LeastRecentlyUsed[Passes](warn_at=0)  # by arrays as they come: what a step asks
 
     def for_training(self, batch: Batch) -> Passes:
         """The program that makes steps on batches like this one."""
@@ -56,6 +77,13 @@ class Network:
     def for_prediction(self, batch: Batch) -> Passes:
         """The program that computes all outputs; it needs no targets."""
         return self.find(self.predicting, Batch(batch.x), self.make_prediction)
+
+    def prepare(self, data: Data, passes_of: Callable[[Batch], Passes]) -> None:
+        """Plan for every size of batch, and check all integers that are used as indices; GraphError before any runs."""
+        planned = [passes_of(batch) for batch in data.examples()]
+        if any(passes.limits for passes in planned):
+            for first_row, batch in data.in_order():
+                passes_of(batch).check_limits(batch, first_row)
 
     def make_training(self, traced: Traced) -> Passes:
         judged = self.judged(traced)
@@ -90,9 +118,12 @@ class Network:
 
     def find(self, kept: LeastRecentlyUsed[Passes], batch: Batch, make: Callable[[Traced], Passes]) -> Passes:
         """What was built for batches of these shapes and dtypes, or is built now."""
-        specs = self.tracer.specs(batch)
         if self.home.arena is not None:
             self.home.found()
+        return self.recent.get((make, batch.signature()), lambda: self.planned(kept, self.tracer.specs(batch), make))
+
+    def planned(self, kept: LeastRecentlyUsed[Passes], specs: Batch, make: Callable[[Traced], Passes]) -> Passes:
+        """What serves all batches that are computed with these Specs."""
         return kept.get(tuple(specs.named().items()), lambda: self.build(specs, make))
 
     def build(self, specs: Batch, make: Callable[[Traced], Passes]) -> Passes:
@@ -113,7 +144,7 @@ class Network:
         if self.home.arena is None or (
             specs.y is not None and self.optimizer not in self.home.found().optimizer_states
         ):
-            kept.get(tuple(specs.named().items()), lambda: self.build(specs, make))
+            self.planned(kept, specs, make)
 
     @contextmanager
     def unchanged_on_failure(self) -> Iterator[None]:

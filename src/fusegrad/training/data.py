@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fusegrad.training.checks import check_limits, check_numbers, count_rows, whole_number
-from fusegrad.training.structure import Structure, arranged, leaves, mapped
+from fusegrad.training.checks import check_numbers, count_rows, whole_number
+from fusegrad.training.structure import Structure, arranged, items_of, leaves, picked, signature, single
 
 NAMES = ("x", "y", "sample_weight")  # the parts of a batch, as errors call them
 
@@ -60,11 +60,15 @@ class Batch:
         return pairs[0] | pairs[1] | pairs[2]
 
     def arrays(self) -> list[Any]:
-        return list(self.named().values())
+        return [*items_of(self.x), *items_of(self.y), *items_of(self.weight)]
+
+    def signature(self) -> tuple[Any, Any, Any]:
+        """Form, shapes and dtypes of all arrays, as a key."""
+        return signature(self.x), signature(self.y), signature(self.weight)
 
     @property
     def size(self) -> int:
-        return len(next(iter(leaves(self.x, "x").values())))
+        return len(items_of(self.x)[0])
 
     @property
     def total_weight(self) -> float:
@@ -91,7 +95,7 @@ class RowData:
         dtype: str | None = None,
     ) -> None:
         self.x, self.y = arranged(x, "x"), None if y is None else arranged(y, "y")
-        self.weight = None if weight is None else arranged(weight, "sample_weight")
+        self.weight = None if weight is None else single(weight, "sample_weight")
         self.rows = count_rows(self.x, self.y, self.weight)
         self.batch_size = whole_number(batch_size, "batch_size", least=1)
         self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
@@ -112,19 +116,29 @@ class RowData:
             yield self.take(own if order is None else order[own])
 
     def take(self, rows: Any) -> Batch:
-        def pick(_: str, array: Any) -> Any:
-            return array[rows]
-
-        parts = zip((self.x, self.y, self.weight), NAMES, strict=True)
-        return Batch(*(mapped(pick, part, name) for part, name in parts))
+        return Batch(picked(self.x, rows), picked(self.y, rows), picked(self.weight, rows))
 
     def examples(self) -> list[Batch]:
         """One batch of each size that an epoch has."""
         sizes = dict.fromkeys((min(self.batch_size, self.rows), self.rows - (len(self) - 1) * self.batch_size))
         return [self.take(slice(0, size)) for size in sizes if size <= self.batch_size]
 
-    def check_limits(self, limits: Iterable[dict[str, int]]) -> None:
-        """ValueError for integers that are not below their limits, by label."""
-        for by_label in limits:
-            check_limits(self.x, "x", by_label)
-            check_limits(self.y, "y", by_label)
+    def in_order(self) -> Iterator[tuple[int, Batch]]:
+        """Batches of the sizes that an epoch has, which together have every row, and the numbers of their first rows.
+
+        With `drop_last` shuffling brings any row, so the last batch repeats some rather than be short.
+        """
+        size = min(self.batch_size, self.rows)
+        for start in range(0, self.rows, size):
+            first = min(start, self.rows - size) if self.drop_last else start
+            yield first, self.take(slice(first, first + size))
+
+    def course(self) -> dict[str, Any]:
+        """What decides which rows the batches of an epoch have; see `Position`."""
+        return {
+            "batches": len(self),
+            "rows": self.rows,
+            "batch_size": self.batch_size,
+            "shuffle": bool(self.shuffle),
+            "drop_last": bool(self.drop_last),
+        }

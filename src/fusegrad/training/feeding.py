@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
 from fusegrad.training.checks import check_numbers, count_rows
 from fusegrad.training.data import Batch, RowData
-from fusegrad.training.structure import arranged
+from fusegrad.training.structure import Structure, arranged, single
+
+CheckTargets = Callable[[Structure], None]
 
 
 class StreamData:
     """An iterable of batches `(x, y)` or `(x, y, weight)`; each is checked when it comes."""
 
-    def __init__(self, source: Iterable[Any], dtype: str) -> None:
+    def __init__(self, source: Iterable[Any], dtype: str, check_targets: CheckTargets) -> None:
         if not isinstance(source, Iterable) or hasattr(source, "shape") or isinstance(source, dict | str):
             raise ValueError(f"y is missing: without it, x expects an iterable of batches, got {type(source).__name__}")
-        self.source, self.dtype = source, dtype
+        self.source, self.dtype, self.check_targets = source, dtype, check_targets
         self.is_once_only = isinstance(source, Iterator)
 
     def __len__(self) -> int:
@@ -34,35 +36,53 @@ class StreamData:
                 f"batch {number} expects (x, y) or (x, y, weight), got {type(item).__name__}; is y missing?"
             )
         try:
-            return checked_batch(*item, dtype=self.dtype)
+            return checked_batch(*item, dtype=self.dtype, check_targets=self.check_targets)
         except ValueError as error:
             raise ValueError(f"batch {number}: {error}") from None
 
     def examples(self) -> list[Batch]:
         return []
 
-    def check_limits(self, limits: Iterable[dict[str, int]]) -> None:
+    def in_order(self) -> Iterator[tuple[int, Batch]]:
         """Nothing: a program checks each batch before it runs."""
+        return iter(())
+
+    def course(self) -> dict[str, Any]:
+        """What is known of the batches of an epoch; see `Position`."""
+        return {"batches": len(self), "rows": 0, "batch_size": 0, "shuffle": False, "drop_last": False}
 
 
 Data = RowData | StreamData
 
 
-def checked_batch(x: Any, y: Any, weight: Any = None, *, dtype: str) -> Batch:
+def checked_batch(x: Any, y: Any, weight: Any = None, *, dtype: str, check_targets: CheckTargets) -> Batch:
     """One batch, of which everything but the range of labels is checked; a program checks that before it runs."""
-    batch = Batch(arranged(x, "x"), arranged(y, "y"), None if weight is None else arranged(weight, "sample_weight"))
+    batch = Batch(arranged(x, "x"), arranged(y, "y"), None if weight is None else single(weight, "sample_weight"))
     count_rows(batch.x, batch.y, batch.weight)
     check_numbers(batch.x, batch.y, batch.weight, dtype)
+    check_targets(batch.y)
     return batch
 
 
-def as_data(x: Any, y: Any, weight: Any, epochs: int, *, dtype: str, batch_size: int, **options: Any) -> Data:
+def as_data(
+    x: Any,
+    y: Any,
+    weight: Any,
+    epochs: int,
+    *,
+    dtype: str,
+    batch_size: int,
+    check_targets: CheckTargets,
+    **options: Any,
+) -> Data:
     """Arrays with targets, or an iterable of batches where there is no y."""
     if y is not None:
-        return RowData(x, y, weight, dtype=dtype, batch_size=batch_size, **options)
+        data = RowData(x, y, weight, dtype=dtype, batch_size=batch_size, **options)
+        check_targets(data.y)
+        return data
     if weight is not None:
         raise ValueError("sample_weight goes with arrays x and y; batches bring their own: (x, y, weight)")
-    stream = StreamData(x, dtype)
+    stream = StreamData(x, dtype, check_targets)
     if stream.is_once_only and epochs > 1:
         raise ValueError(
             f"{type(x).__name__} can be gone through only once, not in {epochs} epochs; give a list of batches"
@@ -70,11 +90,16 @@ def as_data(x: Any, y: Any, weight: Any, epochs: int, *, dtype: str, batch_size:
     return stream
 
 
-def as_validation(given: Any, epochs: int, *, dtype: str, batch_size: int) -> Data:
-    """`(x, y)` or `(x, y, weight)`, or an iterable of batches."""
+def as_validation(given: Any, epochs: int, **form: Any) -> Data:
+    """`(x, y)` or `(x, y, weight)`, or an iterable of batches; `form` as `as_data` takes it."""
+    forms = "(x, y) or (x, y, weight)"
     if not isinstance(given, tuple):
-        return as_data(given, None, None, epochs, dtype=dtype, batch_size=batch_size)
+        if not isinstance(given, Iterable) or hasattr(given, "shape"):
+            raise ValueError(f"validation expects {forms} or an iterable of batches, got {type(given).__name__}")
+        return as_data(given, None, None, epochs, **form)
     if len(given) not in (2, 3):
-        raise ValueError(f"validation expects (x, y) or (x, y, weight), got a tuple of {len(given)}")
+        raise ValueError(f"validation expects {forms}, got a tuple of {len(given)}")
+    if given[0] is None or given[1] is None:
+        raise ValueError(f"validation expects {forms}, got {'x' if given[0] is None else 'y'} = None")
     x, y, weight = (*given, None)[:3]
-    return RowData(x, y, weight, dtype=dtype, batch_size=batch_size)
+    return as_data(x, y, weight, epochs, **form)

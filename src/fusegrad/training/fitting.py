@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from fusegrad.graph import Scalar
 from fusegrad.training.building import Network
-from fusegrad.training.callbacks import Callback
+from fusegrad.training.callback import Callback
 from fusegrad.training.data import Batch
 from fusegrad.training.evaluating import evaluate
 from fusegrad.training.feeding import Data
@@ -19,54 +19,28 @@ if TYPE_CHECKING:
     from fusegrad.training.trainer import Trainer
 
 
-@dataclass
-class Position:
-    """Where training stands: the whole state of sampler and loop.
-
-    `epoch` epochs and `batch` batches of the next one are done, `pending` of them without an update yet; the run began
-    when `run_start` epochs were done.  `batches` is the length of the unfinished epoch, 0 where unknown.
-    """
-
-    run_start: int = 0
-    epoch: int = 0
-    batch: int = 0
-    pending: int = 0
-    batches: int = 0
-
-    def begin_run(self) -> None:
-        """Start a new run at the present epoch; an epoch that was left unfinished starts anew."""
-        self.run_start, self.batch, self.pending, self.batches = self.epoch, 0, 0, 0
-
-    def next_epoch(self) -> None:
-        self.epoch, self.batch, self.pending = self.epoch + 1, 0, 0
-
-    def state(self) -> dict[str, int]:
-        return asdict(self)
-
-
 class Fitting:
     """One call of `Trainer.fit`, after all checks."""
 
     def __init__(
-        self, trainer: Trainer, data: Data, validation: Data | None, callbacks: Sequence[Callback], accumulate: int
+        self, trainer: Trainer, data: Data, validation: Data | None, callbacks: list[Callback], epochs: int
     ) -> None:
-        self.trainer, self.data, self.validation = trainer, data, validation
-        self.callbacks, self.accumulate = callbacks, accumulate
+        self.trainer, self.data, self.validation, self.callbacks = trainer, data, validation, callbacks
         self.network, self.position = trainer.network, trainer.position
-        self.position.batches = len(data)
+        self.last = self.position.run_start + epochs
         self.mark = 0.0
+        self.diverged_in = 0
 
-    def run(self, epochs: int) -> None:
-        """Train until the present run has `epochs` epochs."""
-        last = self.position.run_start + epochs
+    def begin(self, ending: ExitStack) -> None:
+        """Let callbacks begin; those that did, and only those, will be told of the end."""
         for callback in self.callbacks:
-            callback.on_fit_begin(self.trainer, last, len(self.data) or None)
-        try:
-            while self.position.epoch < last and not self.trainer.stopping:
-                self.run_epoch()
-        finally:
-            for callback in self.callbacks:
-                callback.on_fit_end(self.trainer)
+            callback.on_fit_begin(self.trainer, self.last, len(self.data) or None)
+            ending.callback(callback.on_fit_end, self.trainer)
+
+    def run(self) -> None:
+        """Train until the present run has its epochs, or a callback or divergence stops it."""
+        while self.position.epoch < self.last and not self.trainer.stopping:
+            self.run_epoch()
 
     def run_epoch(self) -> None:
         self.mark = perf_counter()
@@ -82,12 +56,14 @@ class Fitting:
         loss = gradients(self.network, batch, add=self.position.pending > 0, tally=self.trainer.tally)
         self.position.pending += 1
         self.position.batch += 1
-        if self.position.pending == self.accumulate:
+        if self.position.pending >= self.position.accumulate:
             self.update()
         self.trainer.tally.add_loss(loss, batch.total_weight, batch.size)
-        self.take_time()
-        for callback in self.callbacks:
-            callback.on_batch_end(self.trainer)
+        if self.callbacks:
+            self.take_time()
+            for callback in self.callbacks:
+                callback.on_batch_end(self.trainer)
+            self.mark = perf_counter()
 
     def update(self) -> None:
         """Let the optimizer use the mean of the gradients since its last update."""
@@ -104,6 +80,9 @@ class Fitting:
             results = evaluate(self.network, self.validation)
             logs |= {f"val_{name}": value for name, value in results.items()}
         logs |= {"samples_per_s": tally.samples / max(tally.seconds, 1e-9), "seconds": tally.seconds}
+        if not isfinite(logs["loss"]):
+            self.diverged_in = logs["epoch"]
+            trainer.stop()
         trainer.history.epochs.append(logs)
         self.position.next_epoch()
         trainer.tally = Tally(self.network.scores.fresh())
@@ -111,7 +90,7 @@ class Fitting:
             callback.on_epoch_end(trainer, logs)
 
     def take_time(self) -> None:
-        """Add the time since the last call to that of the epoch."""
+        """Add the time since the mark to that of the epoch."""
         now = perf_counter()
         self.trainer.tally.seconds += now - self.mark
         self.mark = now

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fusegrad.graph import GraphError, Layer, Model, Module, Value, require
-from fusegrad.training.structure import Structure
+from fusegrad.training.callback import described
+from fusegrad.training.structure import Structure, leaves
 
 
 class Objective:
@@ -23,8 +24,8 @@ class Objective:
         self.loss = tuple(loss) if isinstance(loss, list | tuple) else loss
         self.parts = named_parts(self.loss)
         for label, part in self.parts.items():
-            if not callable(part):
-                raise ValueError(f"{label} expects a loss that can be called, got {part!r}")
+            if not callable(part) or isinstance(part, type):
+                raise ValueError(f"{label} expects a loss that can be called, got {described(part)}")
 
     @property
     def modules(self) -> dict[str, Module]:
@@ -36,6 +37,21 @@ class Objective:
         for label, part in self.parts.items():
             if not takes_weight(part):
                 raise GraphError(f"sample_weight was given, but {label} {part} has no argument `weight`")
+
+    def check_targets(self, y: Structure) -> None:
+        """ValueError where a loss that has `check_target` finds a number out of range in its array of targets.
+
+        Targets of another form than the losses are left to `matched`, whose message says more.
+        """
+        arrays = leaves(y, "y")
+        several = isinstance(self.loss, Mapping | tuple)
+        parts = self.parts.values() if several else [self.loss]
+        labels = [f"y[{name!r}]" for name in self.loss] if isinstance(self.loss, Mapping) else list(arrays)
+        if not several and isinstance(y, Mapping | tuple):
+            return
+        for label, part in zip(labels, parts, strict=False):
+            if label in arrays and hasattr(part, "check_target") and (fault := part.check_target(arrays[label])):
+                raise ValueError(f"{label} expects {fault}")
 
     def __call__(self, output: Structure, target: Structure, weight: Value | None) -> Value:
         """The scalar to minimise."""

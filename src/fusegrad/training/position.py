@@ -44,10 +44,10 @@ class Position:
     def next_epoch(self) -> None:
         self.epoch, self.batch, self.pending = self.epoch + 1, 0, 0
 
-    def state(self) -> dict[str, int]:
+    def state(self) -> dict[str, Any]:
         return asdict(self)
 
-    def check_same_epoch(self, course: dict[str, int]) -> None:
+    def check_same_epoch(self, course: dict[str, Any]) -> None:
         """ValueError unless an unfinished epoch goes on with data cut into batches as it was."""
         known = self.state()
         differing = [f"{name} {known[name]}, now {own}" for name, own in course.items() if known[name] != own]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,37 +11,19 @@ import numpy as np
 from fusegrad.graph import GraphError, ParamArena, SavedState
 from fusegrad.graph.optimization import OptimizerState
 from fusegrad.training.checkpoint import CheckpointError, Stored
-from fusegrad.training.checks import SEEDS, whole_number
 from fusegrad.training.data import Batch
-from fusegrad.training.position import Position
-from fusegrad.training.scoring import Tally
+from fusegrad.training.reading import Progress, read_progress
 from fusegrad.training.snapshot import machine
-from fusegrad.training.stopping import Best
-from fusegrad.training.structure import from_json
 
 if TYPE_CHECKING:
     from fusegrad.training.trainer import Trainer
 
-DAMAGES = (AttributeError, IndexError, KeyError, TypeError, ValueError)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The facts of a checkpoint, read and checked."""
-
-    position: Position
-    tally: Tally
-    epochs: list[dict[str, Any]]
-    best: dict[str, Best]
-    arena_seed: int
-    arena_step: int
-    updates: int
-
 
 def load_params(trainer: Trainer, stored: Stored) -> None:
     """Take over the parameters; CheckpointError, and no change, where they do not fit."""
+    example = read_progress(trainer, stored).example
     with trainer.network.unchanged_on_failure():
-        build(trainer, stored)
+        build(trainer, stored, example)
         check_shapes(trainer, stored.group("param"))
     write_params(trainer, stored)
 
@@ -52,7 +33,7 @@ def restore(trainer: Trainer, stored: Stored) -> None:
     progress = read_progress(trainer, stored)
     check_trainer(trainer, stored)
     with trainer.network.unchanged_on_failure():
-        build(trainer, stored)
+        build(trainer, stored, progress.example)
         check_shapes(trainer, stored.group("param"))
         check_state(trainer, stored, progress)
         warn_of_other_bits(trainer.arena, stored)
@@ -63,35 +44,6 @@ def restore(trainer: Trainer, stored: Stored) -> None:
     trainer.arena.seed[...], trainer.arena.step[...] = progress.arena_seed, progress.arena_step
     trainer.position, trainer.tally, trainer.best = progress.position, progress.tally, progress.best
     trainer.history.epochs[:] = progress.epochs
-
-
-def read_progress(trainer: Trainer, stored: Stored) -> Progress:
-    """All facts as what they stand for; CheckpointError where one is not what `capture` writes."""
-    facts = stored.facts
-    try:
-        return Progress(
-            position=Position.from_state(facts["position"]),
-            tally=read_tally(trainer, facts["tally"]),
-            epochs=read_epochs(facts["history"]),
-            best={monitor: Best(epoch, stored.group(f"best/{monitor}")) for monitor, epoch in facts["best"].items()},
-            arena_seed=whole_number(facts["arena"]["seed"], "seed", least=0, below=SEEDS),
-            arena_step=whole_number(facts["arena"]["step"], "step", least=0, below=SEEDS),
-            updates=whole_number(facts["updates"], "updates", least=0),
-        )
-    except DAMAGES as error:
-        raise CheckpointError(f"the checkpoint is damaged: {type(error).__name__}: {error}") from None
-
-
-def read_tally(trainer: Trainer, state: Mapping[str, Any]) -> Tally:
-    tally = Tally(trainer.network.scores.fresh())
-    tally.restore(state)
-    return tally
-
-
-def read_epochs(history: Any) -> list[dict[str, Any]]:
-    for epoch in history:
-        whole_number(epoch["epoch"], "epoch", least=1)
-    return list(history)
 
 
 def check_trainer(trainer: Trainer, stored: Stored) -> None:
@@ -107,13 +59,9 @@ def check_trainer(trainer: Trainer, stored: Stored) -> None:
         )
 
 
-def build(trainer: Trainer, stored: Stored) -> None:
+def build(trainer: Trainer, stored: Stored, example: Batch) -> None:
     """Give a trainer that has seen no data its parameters and optimizer state, by the shapes of a batch."""
     check_names(list(trainer.home.params()), list(stored.group("param")))
-    try:
-        example = trainer.network.tracer.specs(Batch(*map(from_json, stored.facts["example"])))
-    except DAMAGES as error:
-        raise CheckpointError(f"the checkpoint is damaged: {type(error).__name__}: {error}") from None
     try:
         trainer.network.build_for(example)
     except GraphError as error:
@@ -153,7 +101,7 @@ def check_state(trainer: Trainer, stored: Stored, progress: Progress) -> None:
         check_alike("set of best parameters", params, best.params)
 
 
-def check_alike(what: str, own: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Any]) -> None:
+def check_alike(what: str, own: dict[str, tuple[int, ...]], arrays: Mapping[str, Any]) -> None:
     came = {name: array.shape for name, array in arrays.items()}
     if differing := [name for name in own | came if own.get(name) != came.get(name)]:
         raise CheckpointError(f"the checkpoint has another {what}: {few(differing)} differ")

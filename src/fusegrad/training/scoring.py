@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fusegrad.graph import Value, flatten, require
@@ -25,7 +25,7 @@ class Scores:
         groups = metrics if isinstance(metrics, Mapping) else {None: metrics}
         self.metrics: dict[str, tuple[str | None, Metric]] = {}
         for output, group in groups.items():
-            for metric in [group] if isinstance(group, str | Metric) else group:
+            for metric in group if isinstance(group, list | tuple | set | Iterator) else [group]:
                 self.include(output, copy.deepcopy(named(metric)))
 
     def include(self, output: str | None, metric: Metric) -> None:
@@ -112,8 +112,9 @@ class Tally:
         return sums | {"metrics": {name: metric.state() for name, (_, metric) in self.scores.metrics.items()}}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.loss, self.weight = state["loss"], state["weight"]
-        self.samples, self.seconds = state["samples"], state["seconds"]
+        """Take over what `state` gave; ValueError, KeyError or TypeError where it is not that."""
+        self.loss, self.weight, self.seconds = (float(state[name]) for name in ("loss", "weight", "seconds"))
+        self.samples = int(state["samples"])
         for name, sums in state["metrics"].items():
             if name in self.scores.metrics:
                 self.scores.metrics[name][1].restore(sums)

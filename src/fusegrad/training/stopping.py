@@ -69,7 +69,7 @@ class EarlyStopping(Callback):
         if kept is None or kept.epoch != self.best_epoch:
             raise ValueError(
                 f'EarlyStopping cannot restore epoch {self.best_epoch}, the best by "{self.monitor}": the checkpoint '
-                "was made without it; pass restore_best=False"
+                "is without its parameters; pass restore_best=False"
             )
 
     def on_epoch_end(self, trainer: Trainer, logs: dict[str, Any]) -> None:

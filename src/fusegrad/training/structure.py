@@ -21,6 +21,14 @@ def arranged(data: Any, name: str) -> Structure:
     return as_array(data, name)
 
 
+def single(data: Any, name: str) -> Any:
+    """What the user gave as one array; ValueError where it is several."""
+    array = arranged(data, name)
+    if isinstance(array, Mapping | tuple):
+        raise ValueError(f"{name} expects one array, got a {type(data).__name__} of arrays")
+    return array
+
+
 def as_array(data: Any, name: str) -> Any:
     """The data itself where it is an array of NumPy or on a device, else NumPy's view of it."""
     is_array = isinstance(data, np.ndarray) or hasattr(data, "__cuda_array_interface__")
@@ -42,6 +50,31 @@ def leaves(structure: Structure, name: str) -> dict[str, Any]:
     if isinstance(structure, tuple):
         return {f"{name}[{i}]": item for i, item in enumerate(structure)}
     return {} if structure is None else {name: structure}
+
+
+def items_of(structure: Structure) -> list[Any]:
+    """The items of a structure without labels, which takes less time."""
+    if isinstance(structure, dict):
+        return list(structure.values())
+    return [] if structure is None else list(structure) if isinstance(structure, tuple) else [structure]
+
+
+def signature(structure: Structure) -> Any:
+    """What tells structures of one form, with arrays of equal shapes and dtypes, from all others."""
+    if isinstance(structure, dict):
+        return tuple((name, item.shape, item.dtype) for name, item in structure.items())
+    if isinstance(structure, tuple):
+        return tuple((item.shape, item.dtype) for item in structure)
+    return None if structure is None else (structure.shape, structure.dtype)
+
+
+def picked(structure: Structure, rows: Any) -> Structure:
+    """The same rows of every array."""
+    if isinstance(structure, dict):
+        return {name: item[rows] for name, item in structure.items()}
+    if isinstance(structure, tuple):
+        return tuple(item[rows] for item in structure)
+    return None if structure is None else structure[rows]
 
 
 def mapped(function: Callable[[str, Any], Any], structure: Structure, name: str) -> Structure:

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.graph import GraphError, Input, Module, Spec, Value, flatten, require
-from fusegrad.graph.feed import index_limits
-from fusegrad.graph.value import toposort
+from fusegrad.graph import GraphError, Input, Module, Spec, Value, require
 from fusegrad.training.data import NAMES, Batch
 from fusegrad.training.objective import Objective
 from fusegrad.training.structure import leaves, mapped
@@ -24,14 +22,6 @@ class Traced:
     batch: Batch
     outputs: Any
     loss: Value | None
-
-    @property
-    def limits(self) -> dict[str, int]:
-        """Below which all integers of an input must lie, by label."""
-        ends = [*flatten(self.outputs), *([] if self.loss is None else [self.loss])]
-        limits = index_limits(toposort(ends))
-        pairs = [(label, limit) for label, value in self.batch.named().items() for limit in limits.get(value, ())]
-        return {label: limit.below for label, limit in pairs if not limit.path}
 
 
 class Tracer:

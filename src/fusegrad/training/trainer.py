@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 from fusegrad.graph import Module, Optimizer, ParamArena, Scalar
-from fusegrad.training import checkpoint, evaluating, snapshot
+from fusegrad.training import checkpoint, evaluating, restoring, snapshot
 from fusegrad.training.building import Network
-from fusegrad.training.callbacks import Callback
-from fusegrad.training.checks import whole_number
+from fusegrad.training.callback import Callback, as_callbacks, described
+from fusegrad.training.checks import SEEDS, whole_number
 from fusegrad.training.data import RowData
-from fusegrad.training.feeding import Data, as_data, as_validation, checked_batch
-from fusegrad.training.fitting import Fitting, Position, gradients
+from fusegrad.training.feeding import as_data, as_validation, checked_batch
+from fusegrad.training.fitting import Fitting, gradients
 from fusegrad.training.history import History
 from fusegrad.training.home import Home
 from fusegrad.training.objective import Objective
+from fusegrad.training.position import Position
 from fusegrad.training.scoring import Scores, Tally
+from fusegrad.training.stopping import Best
 
 PRECISIONS = ("float32", "float64")
 
@@ -52,12 +57,15 @@ class Trainer:
     ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f'precision expects one of {", ".join(PRECISIONS)}, got "{precision}"')
-        self.seed, self.optimizer = whole_number(seed, "seed", least=0), optimizer
-        objective, scores = Objective(loss), Scores(metrics)
-        self.home = Home({"": model} | objective.modules, precision, self.seed, backend)
-        self.network = Network(model, objective, optimizer, scores, self.home)
+        if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in ("slots", "scalars", "update")):
+            raise ValueError(f"optimizer expects one such as optimizers.Adam(), got {described(optimizer)}")
+        self.seed = whole_number(seed, "seed", least=0, below=SEEDS)
+        self.model, self.optimizer, self.objective, scores = model, optimizer, Objective(loss), Scores(metrics)
+        self.home = Home({"": model} | self.objective.modules, precision, self.seed, backend)
+        self.network = Network(model, self.objective, optimizer, scores, self.home)
         self.history, self.position, self.tally = History(), Position(), Tally(scores.fresh())
-        self.is_resumed = self.stopping = False
+        self.best: dict[str, Best] = {}
+        self.is_resumed = self.stopping = self.is_done = False
         self.log_names: list[str] = []
 
     @property
@@ -74,7 +82,7 @@ class Trainer:
         batch_size: int = 32,
         sample_weight: Any = None,
         validation: Any = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Callback | Sequence[Callback] = (),
         shuffle: bool = True,
         drop_last: bool = False,
         accumulate: int = 1,
@@ -95,53 +103,73 @@ class Trainer:
             accumulate: batches whose gradients are averaged for one update.
 
         Raises ValueError (GraphError where model and data do not fit) before any parameter changes: for empty data,
-        arrays of different lengths, numbers that are not finite, labels out of range, and what is not numeric.
+        arrays of different lengths, numbers that are not finite, labels or targets out of range, and what is not
+        numeric; for batches of an iterable when they come.  Warns, and stops, when the loss of an epoch is not finite.
         """
         epochs, accumulate = whole_number(epochs, "epochs", least=0), whole_number(accumulate, "accumulate", least=1)
-        form: dict[str, Any] = {"dtype": self.home.precision, "batch_size": batch_size}
+        followers, form = as_callbacks(callbacks), self.form() | {"batch_size": batch_size}
         data = as_data(x, y, sample_weight, epochs, seed=self.seed, shuffle=shuffle, drop_last=drop_last, **form)
         held_out = None if validation is None else as_validation(validation, epochs, **form)
         with self.network.unchanged_on_failure():
-            data.check_limits([self.network.for_training(batch).traced.limits for batch in data.examples()])
+            self.network.prepare(data, self.network.for_training)
             if held_out is not None:
-                self.check_for_evaluation(held_out)
-        self.begin(data, with_validation=held_out is not None)
-        Fitting(self, data, held_out, callbacks, accumulate).run(epochs)
+                self.network.prepare(held_out, self.network.for_evaluation)
+        with ExitStack() as ending:
+            with self.unchanged_on_refusal():
+                self.begin(data.course() | {"accumulate": accumulate}, with_validation=held_out is not None)
+                fitting = Fitting(self, data, held_out, followers, epochs)
+                fitting.begin(ending)
+            self.is_resumed = False
+            fitting.run()
+            self.is_done = True
+        if fitting.diverged_in:
+            advice = "training diverged; lower the learning rate"
+            warnings.warn(f"loss is not finite at epoch {fitting.diverged_in}: {advice}", stacklevel=2)
         return self.history
 
-    def begin(self, data: Data, with_validation: bool) -> None:
-        """Start a new run, unless one was resumed; ValueError where that does not fit the data."""
-        position = self.position
-        if not self.is_resumed:
-            position.begin_run()
+    def form(self) -> dict[str, Any]:
+        """What data in any form is checked by."""
+        return {"dtype": self.home.precision, "check_targets": self.objective.check_targets}
+
+    def begin(self, course: dict[str, Any], with_validation: bool) -> None:
+        """Start a new run, unless one was resumed; ValueError where an epoch would go on with other batches."""
+        if self.is_resumed:
+            self.position.check_same_epoch(course)
+        else:
+            self.position, self.best = self.position.new_run(), {}
             self.tally = Tally(self.network.scores.fresh())
-        elif position.batch and len(data) != position.batches:
-            came = f"data of {len(data)} batches, after resume at batch {position.batch} of {position.batches}"
-            raise ValueError(f"fit expects the data of the checkpoint, got {came}")
-        self.is_resumed = self.stopping = False
+        self.position = replace(self.position, **course)
+        self.stopping = self.is_done = False
         names = ["loss", *self.network.scores.names]
         self.log_names = [*names, *(f"val_{name}" for name in names if with_validation)]
 
-    def check_for_evaluation(self, data: Data) -> None:
-        data.check_limits([self.network.for_evaluation(batch).traced.limits for batch in data.examples()])
+    @contextmanager
+    def unchanged_on_refusal(self) -> Iterator[None]:
+        """If the body raises, the trainer stands where it stood."""
+        before = self.position, self.tally, self.best
+        try:
+            yield
+        except BaseException:
+            self.position, self.tally, self.best = before
+            raise
 
     def step(self, x: Any, y: Any, weight: Any = None) -> Scalar:
         """Train on one batch and return its loss, which is read from the device only when it is needed."""
-        batch = checked_batch(x, y, weight, dtype=self.home.precision)
+        batch = checked_batch(x, y, weight, **self.form())
         loss = gradients(self.network, batch, add=False)
         self.network.update()
         return loss
 
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 32, sample_weight: Any = None) -> dict[str, float]:
         """The loss and the metrics on data in any form that `fit` takes."""
-        data = as_data(x, y, sample_weight, epochs=1, dtype=self.home.precision, batch_size=batch_size)
-        self.check_for_evaluation(data)
+        data = as_data(x, y, sample_weight, epochs=1, batch_size=batch_size, **self.form())
+        self.network.prepare(data, self.network.for_evaluation)
         return evaluating.evaluate(self.network, data)
 
     def predict(self, x: Any, batch_size: int = 32) -> Any:
         """The outputs for all rows of x, as NumPy arrays in the form in which the model returns them."""
         data = RowData(x, batch_size=batch_size, dtype=self.home.precision)
-        data.check_limits([self.network.for_prediction(batch).traced.limits for batch in data.examples()])
+        self.network.prepare(data, self.network.for_prediction)
         return evaluating.predict(self.network, data)
 
     def stop(self) -> None:
@@ -154,12 +182,13 @@ class Trainer:
 
     def load(self, path: str | PathLike[str]) -> None:
         """Take over the parameters of a checkpoint; CheckpointError, and no change, where names or shapes differ."""
-        snapshot.load_params(self, checkpoint.read(path))
+        restoring.load_params(self, checkpoint.read(path))
 
     def resume(self, path: str | PathLike[str]) -> None:
         """Take over everything: the next `fit`, given the same data and arguments, goes on as if never interrupted.
 
-        Warns where backend or BLAS differ; CheckpointError, and no change, where the checkpoint does not fit.
+        `history` stays the same object.  Warns where backend or BLAS differ; CheckpointError, and no change, where the
+        checkpoint does not fit.
         """
-        snapshot.restore(self, checkpoint.read(path))
+        restoring.restore(self, checkpoint.read(path))
         self.is_resumed = True
