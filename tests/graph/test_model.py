@@ -165,16 +165,7 @@ def test_the_summary_has_a_line_for_each_layer():
 
 def test_the_summary_of_what_was_not_called_yet_has_open_widths():
     lines = Sequential(Linear(5), Linear(2)).summary().splitlines()
-    assert [line.split() for line in lines][0] == [
-        "layers.0",
-        "Linear(5)",
-        "5",
-        "weight",
-        "(5,",
-        "None),",
-        "bias",
-        "(5,)",
-    ]
+    assert lines[0].split() == ["layers.0", "Linear(5)", "5", "weight", "(5,", "None),", "bias", "(5,)"]
     assert lines[-1].split() == ["total", "7"]
 
 

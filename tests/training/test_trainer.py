@@ -295,3 +295,12 @@ def test_a_step_with_weights_and_one_without_have_programs_of_their_own():
     pair.step(x, (y, x[:, :1]))
     with pytest.raises(ValueError, match=r"after the first batch, y expects \['y\[0\]', 'y\[1\]'\], got \['y'\]"):
         pair.step(x, y)
+
+
+def test_named_inputs_of_one_shape_may_come_in_any_order():
+    class Difference(layers.Sequential):
+        def call(self, a, b):
+            return super().call(a) - super().call(b) * 2.0
+
+    trainer = Trainer(Difference(layers.Linear(3)), losses.CrossEntropy(), optimizers.SGD(), backend="cpu")
+    assert np.array_equal(trainer.predict({"a": x, "b": x * 3}), trainer.predict({"b": x * 3, "a": x}))
