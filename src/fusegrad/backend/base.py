@@ -70,5 +70,5 @@ def check_copy(destination: Any, source: Any) -> None:
     """Raise unless `source` can be copied over `destination`."""
     if destination.shape != source.shape:
         raise ValueError(f"copy_in expects an array of shape {destination.shape}, got {source.shape}")
-    if source.dtype != destination.dtype and not np.can_cast(source.dtype, destination.dtype, "same_kind"):
+    if source.dtype is not destination.dtype and not np.can_cast(source.dtype, destination.dtype, "same_kind"):
         raise TypeError(f"copy_in expects an array that converts to {destination.dtype}, got {source.dtype}")

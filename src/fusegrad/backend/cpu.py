@@ -44,7 +44,8 @@ class CpuBackend(Backend):
         return np.array(array, order="C")
 
     def copy_in(self, destination: Any, source: Any) -> None:
-        source = to_host(source)
+        if type(source) is not np.ndarray:
+            source = to_host(source)
         check_copy(destination, source)
         destination[...] = source
 
