@@ -29,7 +29,7 @@ class Limit:
         for rearranged in self.path:
             source = rearranged(source)
         unsigned = source.view(UNSIGNED[source.itemsize])  # negative numbers become the largest: one search finds all
-        wrong = source.item(int(unsigned.argmax()))
+        wrong = int(source.reshape(-1)[int(unsigned.argmax())])  # CuPy's `item` takes no position
         if not 0 <= wrong < self.below:
             raise GraphError(f"{name} expects integers in 0 .. {self.below}-1, got {wrong}")
 
@@ -49,7 +49,7 @@ class Place:
         require(source.shape == self.shape, self.name, f"shape {self.shape}", source.shape)
         fits = np.can_cast(source.dtype, self.dtype, casting="same_kind")
         require(fits, self.name, f"dtype {self.dtype}", source.dtype)
-        return source.astype(self.dtype)
+        return source.astype(self.dtype, copy=False)
 
 
 def check_batch(places: Sequence[Place], batch: Sequence[Any]) -> list[Any]:
