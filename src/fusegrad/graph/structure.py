@@ -74,10 +74,10 @@ class Reshape(Layer):
     """y = x in another shape of as many elements; one extent may be -1."""
 
     def __init__(self, *shape: int | tuple[int, ...]) -> None:
-        extents = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        extents: tuple[Any, ...] = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         whole = all(isinstance(extent, int) for extent in extents)
         require(whole, self, "integers, one by one or in a tuple", shape)
-        self.shape: tuple[int, ...] = tuple(extents)  # type: ignore[arg-type]
+        self.shape: tuple[int, ...] = extents
 
     def plan(self, x: Spec) -> Arrays:
         known = prod(extent for extent in self.shape if extent != -1)
