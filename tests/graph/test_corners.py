@@ -273,3 +273,13 @@ def test_concat_does_not_keep_its_inputs():
     kept = {buffer for call in program.schedule.backward for buffer in call.buffers()}
     concat = next(node for node in program.nodes if isinstance(node.layer, Concat))
     assert not kept & {value.data for value in concat.input_values()}
+
+
+def test_a_program_refuses_to_run_when_its_parameters_have_moved():
+    model = Sequential(Linear(2))
+    x, y = traced(model)
+    program = Program([x], y.sum(), ParamArena(model), SGD(0.1))
+    program.step(np.ones((4, 3)))
+    ParamArena(model)
+    with pytest.raises(GraphError, match=r"layers\.0\.weight has moved to a later arena; make the program anew"):
+        program.step(np.ones((4, 3)))

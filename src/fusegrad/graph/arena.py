@@ -34,7 +34,7 @@ class ParamArena:
 
     Parameters with weight decay come first.  `step` counts training passes and, with `seed`, drives random layers.
     Raises GraphError, and changes nothing, where a layer's widths are still unknown.  A later arena of the same model
-    takes its parameters over, while programs of the earlier one go on with the arrays that they have (see `adopt`).
+    takes its parameters over (see `adopt`); programs of the earlier one then refuse to run.
     One arena serves one thread at a time.
     """
 

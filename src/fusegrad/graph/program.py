@@ -60,6 +60,7 @@ class Program:
         self.updates = self.optimizer_state.updates if self.optimizer_state else []
         self.ring = Ring(arena.backend, self.outputs[0].dtype) if self.has_loss else None
         self.awaits_backward = False
+        self.witness = next((p for node in self.nodes for p in node.layer.layer_params().values()), None)
         self.bound: Bound | None = None
         self.bind()
 
@@ -106,7 +107,9 @@ class Program:
         return bound
 
     def accept(self, batch: tuple[Any, ...]) -> Bound:
-        """Check a batch and copy it into its place."""
+        """Check a batch and copy it into its place; GraphError where a later arena has taken the parameters over."""
+        if self.witness is not None and self.witness.arena is not self.arena:
+            raise GraphError(f"{self.witness.name} has moved to a later arena; make the program anew over that one")
         bound = self.bound or self.bind()
         sources = check_batch(bound.places, batch)
         self.arena.block.occupy(None)  # what was there is overwritten from here on
