@@ -63,7 +63,7 @@ def shares(engine, batch, steps=STEPS):
     bound, backend = engine.bound, engine.arena.backend
     parts = {
         "check and copy the batch": [lambda: feed(backend, bound.places, check_batch(bound.places, batch))],
-        "numbers of the update": [lambda: engine.optimizer_state.advance(1.0)],
+        "numbers of the update": [lambda: engine.optimizer_state.prepare(1.0)],
         "loss as Scalar": [lambda: engine.ring.take(bound.arrays[engine.outputs[0].data])],
     }
     for kind, calls, bounds in (

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fusegrad.backend import random
 from fusegrad.graph import (
     Arrays,
     GradientError,
@@ -283,3 +284,62 @@ def test_a_program_refuses_to_run_when_its_parameters_have_moved():
     ParamArena(model)
     with pytest.raises(GraphError, match=r"layers\.0\.weight has moved to a later arena; make the program anew"):
         program.step(np.ones((4, 3)))
+
+
+class Redrawing(Layer):
+    """y = x times noise that backward draws again instead of keeping it."""
+
+    def plan(self, x):
+        return Arrays({"y": x}, saved={"noise": x})
+
+    def forward(self, x, y, noise, seed, step, node):
+        random.normal(noise, seed, step, node)
+        np.multiply(x, noise, out=y)
+
+    def backward(self, dy, dx, seed, step, node):
+        random.normal(dx, seed, step, node)
+        np.multiply(dx, dy, out=dx)
+
+
+def test_backward_draws_what_forward_drew():
+    layer, x = Linear(3), Input((4, 3))
+    program = Program([x], Redrawing()(layer(x)).sum(), ParamArena(layer), train=layer)
+    batch = np.random.default_rng(0).normal(size=(4, 3))
+    for _ in range(2):
+        loss = float(program.forward(batch))
+        program.backward()
+        # the loss is linear in the weight and the bias, so it equals its gradient times them
+        linear = sum(float(np.vdot(param.grad, param.value)) for param in layer.params())
+        assert linear == pytest.approx(loss, rel=1e-5)
+    assert check_gradients(Redrawing(), (4, 3)) < 1e-6
+
+
+class Fragile(Layer):
+    """y = x, or an error."""
+
+    breaks = False
+
+    def plan(self, x):
+        return Arrays({"y": x})
+
+    def forward(self, x, y):
+        y[...] = x
+
+    def backward(self, dy, dx):
+        if self.breaks:
+            raise RuntimeError("broken")
+        dx[...] = dy
+
+
+def test_a_step_that_fails_counts_no_update_and_allows_none():
+    layer, fragile, x = Linear(2), Fragile(), Input((4, 3))
+    program = Program([x], fragile(layer(x)).sum(), ParamArena(layer), Adam())
+    program.step(np.ones((4, 3)))
+    before = layer.weight.value.copy()
+    fragile.breaks = True
+    with pytest.raises(RuntimeError, match="broken"):
+        program.step(np.ones((4, 3)))
+    assert program.optimizer_state.count == 1
+    with pytest.raises(GraphError, match="update expects a backward pass"):
+        program.update()
+    np.testing.assert_array_equal(layer.weight.value, before)

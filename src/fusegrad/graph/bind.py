@@ -64,7 +64,7 @@ def bind(
     places = [Place(name, arrays[value.data], limits.get(value, ())) for name, value in named]
     forward, backward, adding = (bound(calls) for calls in (schedule.forward, schedule.backward, schedule.adding))
     if schedule.trained:
-        forward.append(partial(count, arena.step))
+        forward.insert(0, partial(count, arena.step))  # before all draws, so that backward can repeat them
     return Bound(places, forward, backward, adding, [*forward, *backward, *updates], arrays)
 
 

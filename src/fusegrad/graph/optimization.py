@@ -61,12 +61,11 @@ class OptimizerState:
         self.count = 0
         self.updates = self.bind()
 
-    def advance(self, scale: float) -> None:
-        """Put the numbers of the next update where the device reads them: one copy."""
+    def prepare(self, scale: float) -> None:
+        """Put the numbers of the next update where the device reads them: one copy.  Count it when it was made."""
         self.host[:] = [scale, *self.optimizer.scalars(self.count + 1).values()]
         if self.device is not self.host:
             self.backend.copy_in(self.device, self.host)
-        self.count += 1
 
     def bind(self) -> list[Callable[[], None]]:
         """The calls of an update, bound to their arrays: clipping, then one update per stretch of the arena."""

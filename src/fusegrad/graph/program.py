@@ -74,8 +74,9 @@ class Program:
         if self.optimizer_state is None or self.ring is None:
             raise GraphError("step expects a program with an optimizer, got one without")
         bound = self.accept(batch)
-        self.optimizer_state.advance(1.0)
+        self.optimizer_state.prepare(1.0)
         self.arena.backend.run(bound.step)
+        self.optimizer_state.count += 1
         self.arena.block.occupy(self)
         self.awaits_backward = False
         return self.ring.take(bound.arrays[self.outputs[0].data])
@@ -103,7 +104,6 @@ class Program:
         bound = self.accept(batch)
         self.arena.backend.run(bound.forward)
         self.arena.block.occupy(self)
-        self.awaits_backward = self.differentiates
         return bound
 
     def accept(self, batch: tuple[Any, ...]) -> Bound:
@@ -113,6 +113,7 @@ class Program:
         bound = self.bound or self.bind()
         sources = check_batch(bound.places, batch)
         self.arena.block.occupy(None)  # what was there is overwritten from here on
+        self.awaits_backward = self.differentiates
         feed(self.arena.backend, bound.places, sources)
         return bound
 
@@ -133,8 +134,9 @@ class Program:
         if self.optimizer_state is None:
             raise GraphError("update expects a program with an optimizer, got one without")
         require(not self.awaits_backward, "update", "a backward pass after the forward pass", "none")
-        self.optimizer_state.advance(scale)
+        self.optimizer_state.prepare(scale)
         self.arena.backend.run(self.updates)
+        self.optimizer_state.count += 1
 
     def read(self, value: Value) -> Any:
         """A fresh copy of what a kept Value was in the last pass."""

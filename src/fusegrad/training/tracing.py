@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,6 @@ def batches_like(spec: Spec) -> str:
     return f"(batch, {extents}) {spec.dtype}" if extents else f"(batch,) {spec.dtype}"
 
 
-@lru_cache  # asked for at every step
 def spec_of(shape: tuple[int, ...], dtype: np.dtype[Any], precision: str, labels: bool) -> Spec:
     """Floats as they are computed with; integers as they come, but labels as 32 or 64 bits."""
     if dtype.kind == "f":
