@@ -70,7 +70,9 @@ def shares(engine, batch, steps=STEPS):
         ("forward", engine.schedule.forward, bound.forward),
         ("backward", engine.schedule.backward, bound.backward),
     ):
-        for call, run in zip(calls, bounds, strict=False):  # the last of `forward` counts the step
+        for call, run in zip(
+            calls, bounds[-len(calls) :], strict=True
+        ):  # before those of `forward` the step is counted
             parts.setdefault(f"{kind}: {call.label}", []).append(run)
     parts["update"] = engine.updates
     return {name: sum(microseconds(call, (), steps) for call in calls) for name, calls in parts.items()}
