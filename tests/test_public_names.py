@@ -47,10 +47,12 @@ def test_names_of_the_field():
         fg.layers: "Add Concat Dropout Flatten Linear ReLU Reshape Sequential Sigmoid Tanh",
         fg.losses: "BCEWithLogits CrossEntropy MSE",
         fg.optimizers: "Adam AdamW SGD",
-        fg.schedules: "constant cosine warmup",
-        fg.initializers: "he_normal he_uniform normal xavier_normal xavier_uniform zeros",
+        fg.schedules: "constant cosine cosine_restarts exponential inverse_time multi_step one_cycle polynomial step "
+        "warmup",
+        fg.initializers: "constant he_normal he_uniform lecun_normal lecun_uniform normal ones orthogonal "
+        "truncated_normal uniform xavier_normal xavier_uniform zeros",
         fg.metrics: "Accuracy MAE R2 TopK",
-        fg.callbacks: "Callback Checkpoint EarlyStopping",
+        fg.callbacks: "Callback Checkpoint EarlyStopping ReduceLROnPlateau",
     }
     missing = [name for module, listed in names.items() for name in listed.split() if not hasattr(module, name)]
     assert missing == []

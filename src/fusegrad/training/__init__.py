@@ -1,6 +1,6 @@
 """Training: the loop, its data, callbacks, checkpoints and history."""
 
-from fusegrad.training.callbacks import Callback, Checkpoint, EarlyStopping
+from fusegrad.training.callbacks import Callback, Checkpoint, EarlyStopping, ReduceLROnPlateau
 from fusegrad.training.checkpoint import CheckpointError
 from fusegrad.training.curves import plot_curves
 from fusegrad.training.history import History
@@ -14,6 +14,7 @@ __all__ = [
     "EarlyStopping",
     "History",
     "ProgressBar",
+    "ReduceLROnPlateau",
     "Trainer",
     "plot_curves",
 ]

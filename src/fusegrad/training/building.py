@@ -22,6 +22,7 @@ from fusegrad.training.data import Batch
 from fusegrad.training.feeding import Data
 from fusegrad.training.home import Home
 from fusegrad.training.objective import Objective
+from fusegrad.training.pace import Paced
 from fusegrad.training.scoring import Scores
 from fusegrad.training.tracing import Traced, Tracer
 
@@ -57,7 +58,7 @@ class Network:
 
     def __init__(self, model: Module, objective: Objective, optimizer: Optimizer, scores: Scores, home: Home) -> None:
         self.tracer = Tracer(model, objective, home.precision)
-        self.optimizer, self.scores, self.home = optimizer, scores, home
+        self.optimizer, self.paced, self.scores, self.home = optimizer, Paced(optimizer), scores, home
         self.example: Batch | None = None
         self.forget()
 
@@ -105,6 +106,8 @@ class Network:
     def update(self, scale: float = 1.0) -> None:
         """Let the optimizer update from the gradients that are there, times `scale`."""
         latest = next(reversed(self.training.kept.values()))  # any would do: programs share gradients and state
+        # The state is found by the optimizer, which trainers may share; each runs it at a pace of its own.
+        self.home.found().optimizer_states[self.optimizer].optimizer = self.paced
         latest.program.update(scale)
 
     def judge(self, scores: Scores, predictions: Sequence[Any], batch: Batch) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from fusegrad.training.callback import Callback
 from fusegrad.training.checks import whole_number
+from fusegrad.training.plateau import ReduceLROnPlateau
 from fusegrad.training.progress import ProgressBar
 from fusegrad.training.stopping import EarlyStopping
 
 if TYPE_CHECKING:
     from fusegrad.training.trainer import Trainer
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "ProgressBar"]
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "ProgressBar", "ReduceLROnPlateau"]
 
 
 class Checkpoint(Callback):

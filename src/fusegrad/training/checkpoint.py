@@ -26,6 +26,7 @@ FACTS = [
     "optimizer",
     "position",
     "precision",
+    "reductions",
     "seed",
     "tally",
     "updates",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fusegrad.training.checkpoint import CheckpointError, Stored
 from fusegrad.training.checks import SEEDS, whole_number
 from fusegrad.training.data import Batch
+from fusegrad.training.pace import Reduction
 from fusegrad.training.position import Position
 from fusegrad.training.scoring import Tally
 from fusegrad.training.stopping import Best
@@ -28,6 +29,7 @@ class Progress:
     tally: Tally
     epochs: list[dict[str, Any]]
     best: dict[str, Best]
+    reductions: tuple[Reduction, ...]
     arena_seed: int
     arena_step: int
     updates: int
@@ -43,6 +45,7 @@ def read_progress(trainer: Trainer, stored: Stored) -> Progress:
             tally=read_tally(trainer, facts["tally"]),
             epochs=read_epochs(facts["history"]),
             best={monitor: Best(epoch, stored.group(f"best/{monitor}")) for monitor, epoch in facts["best"].items()},
+            reductions=tuple(Reduction(**reduction) for reduction in facts["reductions"]),
             arena_seed=whole_number(facts["arena"]["seed"], "seed", least=0, below=SEEDS),
             arena_step=whole_number(facts["arena"]["step"], "step", least=0, below=SEEDS),
             updates=whole_number(facts["updates"], "updates", least=0),

@@ -43,6 +43,7 @@ def restore(trainer: Trainer, stored: Stored) -> None:
         trainer.home.params()[name].grad[...] = trainer.arena.backend.asarray(array)
     trainer.arena.seed[...], trainer.arena.step[...] = progress.arena_seed, progress.arena_step
     trainer.position, trainer.tally, trainer.best = progress.position, progress.tally, progress.best
+    trainer.network.paced.reductions = progress.reductions
     trainer.history.epochs[:] = progress.epochs
 
 

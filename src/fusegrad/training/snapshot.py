@@ -26,6 +26,7 @@ def capture(trainer: Trainer) -> Stored:
         "updates": saved.count,
         "arena": {"seed": int(arena.seed), "step": int(arena.step)},
         "position": trainer.position.state(),
+        "reductions": trainer.network.paced.state(),
         "tally": trainer.tally.state(),
         "history": trainer.history.epochs,
         "best": {monitor: best.epoch for monitor, best in trainer.best.items()},

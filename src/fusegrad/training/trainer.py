@@ -73,6 +73,12 @@ class Trainer:
         """Where the parameters live; GraphError before the first batch."""
         return self.home.found()
 
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update: that of the optimizer, as callbacks have lowered it."""
+        state = self.home.arena and self.home.arena.optimizer_states.get(self.optimizer)
+        return self.network.paced.rate(state.count + 1 if state else 1)
+
     def fit(
         self,
         x: Any,
@@ -146,11 +152,12 @@ class Trainer:
     @contextmanager
     def unchanged_on_refusal(self) -> Iterator[None]:
         """If the body raises, the trainer stands where it stood."""
-        before = self.position, self.tally, self.best
+        before, reductions = (self.position, self.tally, self.best), self.network.paced.reductions
         try:
             yield
         except BaseException:
             self.position, self.tally, self.best = before
+            self.network.paced.reductions = reductions
             raise
 
     def step(self, x: Any, y: Any, weight: Any = None) -> Scalar:
