@@ -17,6 +17,7 @@ TOP = "fusegrad"
 FLOORS = {
     "errors": 0,
     "kernels": 0,
+    "expr": 1,
     "backend": 1,
     "ops": 2,
     "initializers": 2,
@@ -32,7 +33,7 @@ FLOORS = {
     "cli": 7,
     "__main__": 8,
 }
-NEIGHBOURS = {("training", "metrics")}
+NEIGHBOURS = {("training", "metrics"), ("backend", "expr")}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 

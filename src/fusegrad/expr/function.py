@@ -1,0 +1,207 @@
+"""Scalar functions, traced once: what a user writes, as expressions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from fusegrad.expr.derivative import derivative
+from fusegrad.expr.evaluate import evaluate
+from fusegrad.expr.node import Expr, ExpressionError, argument, as_expr, make, rebuilt
+from fusegrad.expr.retention import slope_from_output
+
+Formula = Callable[..., Any]
+
+
+class Function:
+    """A scalar function of one or more arguments, and its derivatives.
+
+    `arguments` are its positional parameters, one array each; `scalars` its keyword-only ones without a value, numbers
+    that every call gives.  `outputs` are the expressions that it returns.  Called on expressions it becomes part of
+    theirs, called on arrays it gives a fresh array, computed in their dtype.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: tuple[str, ...],
+        scalars: tuple[str, ...],
+        outputs: tuple[Expr, ...],
+        own_derivative: Formula | None = None,
+        from_output: Formula | None = None,
+    ) -> None:
+        self.name, self.arguments, self.scalars, self.outputs = name, arguments, scalars, outputs
+        self.own_derivative, self.from_output = own_derivative, from_output
+
+    @property
+    def output(self) -> Expr:
+        if len(self.outputs) != 1:
+            raise ExpressionError(f"{self} has {len(self.outputs)} outputs, where one is expected")
+        return self.outputs[0]
+
+    def derivative(self, by: str | int = 0) -> Function:
+        """∂f/∂`by`, for an argument or scalar by name, or an argument by position; ExpressionError for another."""
+        name = self.arguments[by] if isinstance(by, int) else by
+        if name not in (*self.arguments, *self.scalars):
+            raise ExpressionError(f"{self} has no argument {name!r}, only {[*self.arguments, *self.scalars]}")
+        return Function(f"{self.name}_by_{name}", self.arguments, self.scalars, (self.slope(name),))
+
+    def slope(self, by: str) -> Expr:
+        """The expression of ∂f/∂`by`, in terms of the arguments."""
+        if self.own_derivative is not None and by in self.arguments:
+            return self.partials(*map(argument, self.arguments))[self.arguments.index(by)]
+        return derivative(self.output, argument(by))
+
+    @cached_property
+    def kept_slopes(self) -> tuple[Expr, ...]:
+        """The derivatives by all arguments, in terms of "y", the output, alone where that can be, else of arguments."""
+        slopes = tuple(self.slope(name) for name in self.arguments)
+        if self.from_output is not None:
+            return (as_expr(self.from_output(argument("y"))),)
+        by_output = [slope_from_output(self.output, slope, argument("y")) for slope in slopes]
+        found = tuple(slope for slope in by_output if slope is not None)
+        return found if len(found) == len(slopes) else slopes
+
+    def __call__(self, *operands: Any, **scalars: Any) -> Any:
+        if len(operands) != len(self.arguments) or set(scalars) != set(self.scalars):
+            expected = ", ".join([*self.arguments, *(f"{name}=" for name in self.scalars)])
+            raise ExpressionError(f"{self} expects ({expected}), got {len(operands)} operands and {sorted(scalars)}")
+        known = dict(zip(self.arguments, operands, strict=True)) | scalars
+        results = self.traced(known) if any(isinstance(o, Expr) for o in known.values()) else self.computed(known)
+        return results[0] if len(results) == 1 else results
+
+    def traced(self, known: dict[str, Any]) -> tuple[Expr, ...]:
+        operands = {argument(name): as_expr(operand) for name, operand in known.items()}
+        bodies = tuple(rebuilt(output, operands) for output in self.outputs)
+        if self.own_derivative is None:
+            return bodies
+        return (make("named", [bodies[0], *operands.values()], self),)
+
+    def partials(self, *operands: Expr) -> tuple[Expr, ...]:
+        """The derivatives of its own by all arguments, for a node of this name on these operands."""
+        assert self.own_derivative is not None
+        slopes = self.own_derivative(*operands)
+        return tuple(map(as_expr, slopes if isinstance(slopes, tuple) else (slopes,)))
+
+    def computed(self, known: dict[str, Any]) -> tuple[Any, ...]:
+        common = np.result_type(*[item.dtype for item in known.values() if hasattr(item, "dtype")] or [float])
+        dtype = common if common.kind == "f" else np.dtype(float)
+        arrays = {name: item if hasattr(item, "dtype") else np.asarray(item, dtype) for name, item in known.items()}
+        return tuple(evaluate(self.outputs, arrays))
+
+    def renamed(self, *names: str) -> Function:
+        """The same function with other names for its arguments."""
+        if names == self.arguments:
+            return self
+        known = dict(zip(map(argument, self.arguments), map(argument, names), strict=True))
+        outputs = tuple(rebuilt(output, known) for output in self.outputs)
+        return Function(self.name, names, self.scalars, outputs, self.own_derivative, self.from_output)
+
+    def __deepcopy__(self, memo: object) -> Function:
+        return self  # its expressions are made once
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def function(
+    formula: Formula,
+    *,
+    name: str | None = None,
+    derivative: Formula | None = None,
+    derivative_from_output: Formula | None = None,
+    **constants: float,
+) -> Function:
+    """Trace a scalar function: `function(lambda x: x * tanh(softplus(x)))`.
+
+    Args:
+        formula: computes one expression, or a tuple of them, of its positional parameters, which stand for arrays, and
+            of its keyword-only ones, which stand for numbers.
+        name: for messages; default: the formula's own.
+        derivative: the derivative by the argument, or a tuple of those by all arguments, where the chain rule would
+            cancel or divide 0 by 0; checked against differences when the function is made.
+        derivative_from_output: the derivative as a function of the output, so that the argument need not be kept for
+            a backward pass; checked against the derivative when the function is made.
+        constants: values of keyword-only parameters that never change.
+
+    Raises ExpressionError for a Python `if` on an argument, a function that cannot be traced, a condition used as a
+    number, and a derivative from the output that is wrong.
+    """
+    if isinstance(formula, Function):
+        return formula
+    arguments, scalars = parameters(formula, constants)
+    known = {scalar: argument(scalar) for scalar in scalars} | constants
+    result = formula(*map(argument, arguments), **known)
+    outputs = tuple(map(as_expr, result if isinstance(result, tuple) else (result,)))
+    title = name or (formula.__name__ if formula.__name__ != "<lambda>" else repr(outputs[0]))
+    for output in outputs:
+        if output.is_condition:
+            raise ExpressionError(f"{title} returns the condition {output}, where a number is expected")
+    made = Function(title, arguments, scalars, outputs, derivative, derivative_from_output)
+    if derivative or derivative_from_output:
+        check_own_derivatives(made)
+    return made
+
+
+@lru_cache(maxsize=1024)
+def composition(outer: Function, inner: Function) -> Function:
+    """outer(inner(x)), for functions of one argument; made once, so that what is compiled for it is found again."""
+    x = argument(inner.arguments[0])
+    if inner.output is x:
+        return outer
+    return combined(f"{outer}_{inner}", inner.arguments, outer(inner.output))
+
+
+@lru_cache(maxsize=1024)
+def combined(name: str, arguments: tuple[str, ...], output: Expr) -> Function:
+    """The function of these arguments with this output, made once."""
+    return Function(name, arguments, (), (output,))
+
+
+def parameters(formula: Formula, constants: dict[str, float]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the positional parameters, and of the keyword-only ones to which `constants` gives no value."""
+    items = inspect.signature(formula).parameters.values()
+    named = [item.name for item in items if item.kind is item.KEYWORD_ONLY]
+    positional = [item.name for item in items if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)]
+    if len(named) + len(positional) < len(items):
+        raise ExpressionError(f"{formula} expects parameters by name, without * or **")
+    if unknown := set(constants) - set(named):
+        raise ExpressionError(f"{formula} has no keyword-only parameter {sorted(unknown)}")
+    if not positional:
+        raise ExpressionError(f"{formula} has no positional parameter, where an array could go")
+    known = {*constants, *(item.name for item in items if item.default is not item.empty)}
+    return tuple(positional), tuple(name for name in named if name not in known)
+
+
+def check_own_derivatives(made: Function) -> None:
+    """ExpressionError unless the derivatives that were given agree with differences of the function."""
+    if made.scalars or len(made.outputs) != 1 or (made.from_output and len(made.arguments) != 1):
+        raise ExpressionError(f"{made} needs one output, no scalars, and one argument for a derivative from its output")
+    generator = np.random.default_rng(0)
+    point = {name: generator.uniform(-20, 20, 1000) for name in made.arguments}  # no kink of note lies on these
+    slopes = made.partials(*map(argument, made.arguments)) if made.own_derivative else ()
+    if made.own_derivative and len(slopes) != len(made.arguments):
+        raise ExpressionError(f"{made} has {len(made.arguments)} arguments, but derivative= gives {len(slopes)}")
+    for name, slope in zip(made.arguments, slopes, strict=False):
+        check_claim(made, "derivative", name, point, evaluate([slope], point)[0])
+    if made.from_output:
+        got = evaluate([as_expr(made.from_output(argument("y")))], {"y": made(*point.values())})[0]
+        check_claim(made, "derivative_from_output", made.arguments[0], point, got)
+
+
+def check_claim(made: Function, claim: str, name: str, point: dict[str, Any], got: Any) -> None:
+    """ExpressionError unless `got` agrees with differences of fourth order, but for a few points across a kink."""
+    step = 1e-4
+    with np.errstate(all="ignore"):
+        at = {k: made(*(point | {name: point[name] + k * step}).values()) for k in (-2, -1, 1, 2)}
+        expected = (8 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12 * step)
+        wrong = np.isfinite(expected) & ~(np.abs(got - expected) <= 1e-6 * (1 + np.abs(expected)))
+    if np.count_nonzero(wrong) > 2:
+        i = int(wrong.argmax())
+        raise ExpressionError(
+            f"{made}: {claim} gives {got[i]:.6g} at {name} = {point[name][i]:.6g}, the function has {expected[i]:.6g}"
+        )
