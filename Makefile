@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check bench peers format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,6 +21,9 @@ check: .venv/dev.installed ## check format, lint and types
 
 bench: .venv/dev.installed ## run the benchmarks
 	$(BIN)/pytest benchmarks -p no:xdist --override-ini=python_files='bench_*.py' --benchmark-only
+
+peers: .venv/fast.installed .venv/peers.installed ## time steps beside PyTorch and JAX
+	$(BIN)/python benchmarks/peers.py
 
 format: .venv/dev.installed ## format the code and apply safe fixes
 	$(BIN)/ruff check --fix

@@ -1,0 +1,60 @@
+"""What the libraries are compared on: training steps of perceptrons, and the update of Adam alone.
+
+Parameters, batches and gradients are drawn anew for every contestant and are the same for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from by_hand import batch_of, initial
+
+LR = 1e-3
+
+
+class Missing(Exception):
+    """Why a contestant does not take part in a row."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A training step: forward, softmax cross-entropy, backward, Adam."""
+
+    widths: tuple[int, ...]
+    batch: int
+    activation: str  # "relu", or "gelu" with erf
+    tolerance: ClassVar[float] = 2e-6  # first losses differ by up to 2e-7; GELU by tanh instead of erf makes 5e-6
+
+    def __str__(self):
+        return f"{'-'.join(map(str, self.widths))} x {self.batch} {self.activation}"
+
+    def start(self, contestant):
+        return contestant.network(self.activation, *initial(self.widths), *batch_of(self.widths, self.batch))
+
+
+@dataclass(frozen=True)
+class Update:
+    """An update by Adam of `size` parameters in one array, always from the same gradient."""
+
+    size: int
+    tolerance: ClassVar[float] = 1e-4  # libraries round the numbers of an update differently, by up to 2e-5
+
+    def __str__(self):
+        return f"adam {self.size:,}"
+
+    def start(self, contestant):
+        return contestant.update(np.random.default_rng(0).standard_normal(self.size, np.float32))
+
+
+SIZES = [
+    ((784, 512, 512, 10), 256),
+    ((784, 512, 512, 10), 64),
+    ((64, 64, 64, 10), 32),
+    ((1024, 2048, 2048, 1000), 128),
+    ((13, 64, 64, 2), 1024),
+]
+NETWORKS = [Network(*size, activation) for activation in ("relu", "gelu") for size in SIZES]
+UPDATES = [Update(size) for size in (100_000, 1_000_000, 10_000_000, 50_000_000)]
+ROWS = [*NETWORKS, *UPDATES]
