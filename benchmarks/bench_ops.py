@@ -9,29 +9,32 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fusegrad.expr import Function, function, sqrt
+from fusegrad.expr.activations import gelu, identity, relu, sigmoid, tanh
+from fusegrad.losses.binary import binary_cross_entropy
+from fusegrad.losses.regression import squared_error
 from fusegrad.ops import (
     Op,
-    activation,
-    adam,
     arithmetic,
-    bce,
     cross_entropy,
     dropout,
     elementwise,
     linear,
+    loops,
     matmul,
-    mse,
+    mean_loss,
     noise,
     norm,
+    prelu,
     reduction,
-    sgd,
     shape,
 )
+from fusegrad.ops.matmul import column_sums
 
 ROWS, WIDTH, CLASSES, SIZE = 512, 1024, 1000, 1 << 20
 PLANE, LOGITS, LABELS = (ROWS, WIDTH), (ROWS, CLASSES), ("int64", (ROWS,), CLASSES)
+N, L, GEMM = ROWS * WIDTH, ROWS * CLASSES, 2 * ROWS * WIDTH * WIDTH
 SEED, STEP = ("uint64", (), 9), ("uint64", (), 9)
-ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01, "decoupled": True}
 
 
 @dataclass(frozen=True)
@@ -51,27 +54,66 @@ def alike(*names: str) -> dict[str, Any]:
     return dict.fromkeys(names, PLANE)
 
 
-def flat(*names: str) -> dict[str, Any]:
-    return dict.fromkeys(names, (SIZE,)) | {"rate": (), "scale": ()}
+def of_one(f: Function, flops: int, backward_flops: int) -> dict[str, Case]:
+    """A function of one argument, forward and backward."""
+    (kept,) = loops.kept(f)
+    return {
+        str(f): Case(loops.forward(f), alike("x", "y"), flops * N),
+        f"{f}_backward": Case(loops.backward(f), alike("dy", kept, "dx"), backward_flops * N),
+    }
 
+
+def of_two(f: Function, flops: int, backward_flops: int) -> dict[str, Case]:
+    """A loss of predictions and targets, forward and backward."""
+    given = {"x": PLANE, "target": PLANE, "weight": None}
+    back = {"dy": (), **given, "factor": (ROWS,), "dx": PLANE, "dtarget": None}
+    return {
+        str(f): Case(mean_loss.forward(f), {**given, "losses": PLANE, "y": ()}, flops * N),
+        f"{f}_backward": Case(mean_loss.backward(f), back, backward_flops * N),
+    }
+
+
+def linear_layer(f: Function, flops: int) -> dict[str, Case]:
+    """The layer with a function of its result, of which backward keeps what it needs."""
+    source = linear.keeps(f)
+    kept = {"h": PLANE} if source == "h" else {}
+    space = {} if f is identity else {source: PLANE, "dh": PLANE}
+    grads = {"dx": PLANE, "dweight": (WIDTH, WIDTH), "dbias": (WIDTH,)}
+    x = {"x": PLANE, "weight": (WIDTH, WIDTH)}
+    return {
+        f"linear_{f}": Case(
+            linear.forward(f, bool(kept)), {**x, "bias": (WIDTH,), "y": PLANE, **kept}, GEMM + (1 + flops) * N
+        ),
+        f"linear_{f}_backward": Case(
+            linear.backward(f), {"dy": PLANE, **x, **space, **grads}, 2 * GEMM + (1 + 2 * flops) * N
+        ),
+    }
+
+
+def _adam(value, grad, m, v, *, rate, correction):
+    m = 0.9 * m + 0.1 * grad
+    v = 0.999 * v + 0.001 * (grad * grad)
+    return value - rate * m / (sqrt(v) * correction + 1e-8), m, v
+
+
+adam = loops.update(function(_adam, name="adam"), ("value", "m", "v"))
 
 BROADCAST = {"a": PLANE, "b": (WIDTH,)}
-MEAN = {"x": PLANE, "target": PLANE, "weight": None}
-LABELLED = {"target": LABELS, "weight": None, "class_weight": None}
-SOFT = {"target": LOGITS, "weight": None, "class_weight": None}
-WEIGHT = {"weight": (WIDTH, WIDTH)}
-N, L, GEMM = ROWS * WIDTH, ROWS * CLASSES, 2 * ROWS * WIDTH * WIDTH
+CLASSIFIED = {"weight": None, "class_weight": None, "smoothing": 0.0}
+LABELLED, SOFT = {"target": LABELS, **CLASSIFIED, "goal": None}, {"target": LOGITS, **CLASSIFIED, "goal": LOGITS}
+SCORED, UNSCORED = {"x": LOGITS, "losses": (ROWS,), "y": ()}, {"dy": (), "factor": (ROWS,), "dx": LOGITS}
+PRELU = {"x": PLANE, "slope": (WIDTH,)}
 
 CASES = {
-    "relu": Case(activation.relu, alike("x", "y"), N),
-    "relu_backward": Case(activation.relu_backward, alike("dy", "y", "dx"), 2 * N),
-    "sigmoid": Case(activation.sigmoid, alike("x", "y"), 4 * N),
-    "sigmoid_backward": Case(activation.sigmoid_backward, alike("dy", "y", "dx"), 3 * N),
-    "tanh": Case(activation.tanh, alike("x", "y"), N),
-    "tanh_backward": Case(activation.tanh_backward, alike("dy", "y", "dx"), 3 * N),
-    "adamw": Case(
-        adam.update, flat("value", "grad", "m", "v") | {"correction1": (), "correction2": ()}, 14 * SIZE, ADAM
+    **of_one(relu, 1, 2),
+    **of_one(sigmoid, 4, 3),
+    **of_one(tanh, 1, 3),
+    **of_one(gelu, 30, 40),
+    "prelu": Case(prelu.forward, {**PRELU, "y": PLANE}, 3 * N),
+    "prelu_backward": Case(
+        prelu.backward, {"dy": PLANE, **PRELU, "product": PLANE, "dx": PLANE, "dslope": (WIDTH,)}, 6 * N
     ),
+    "adam": Case(adam, dict.fromkeys(("value", "grad", "m", "v"), (SIZE,)) | {"rate": (), "correction": ()}, 13 * SIZE),
     "add": Case(arithmetic.add, {**BROADCAST, "y": PLANE}, N),
     "add_backward": Case(
         arithmetic.add_backward, {"dy": PLANE, "da": PLANE, "db": (WIDTH,)}, N, {"add_da": False, "add_db": False}
@@ -91,19 +133,12 @@ CASES = {
     "divide_backward": Case(
         arithmetic.divide_backward, {"dy": PLANE, "b": (WIDTH,), "y": PLANE, "da": PLANE, "db": (WIDTH,)}, 4 * N
     ),
-    "affine": Case(arithmetic.affine, alike("x", "y"), 2 * N, {"scale": 2.0, "shift": 1.0}),
-    "power": Case(arithmetic.power, alike("x", "y"), N, {"exponent": 1.5}),
-    "power_backward": Case(arithmetic.power_backward, alike("dy", "x", "dx"), 3 * N, {"exponent": 1.5}),
-    "bce": Case(bce.forward, {**MEAN, "y": ()}, 8 * N),
-    "bce_backward": Case(bce.backward, {"dy": (), **MEAN, "dx": PLANE}, 6 * N),
-    "cross_entropy": Case(cross_entropy.forward, {"x": LOGITS, **LABELLED, "y": (), "probability": LOGITS}, 5 * L),
-    "cross_entropy_backward": Case(
-        cross_entropy.backward, {"dy": (), "probability": LOGITS, **LABELLED, "dx": LOGITS}, 2 * L
-    ),
-    "soft_cross_entropy": Case(cross_entropy.forward, {"x": LOGITS, **SOFT, "y": (), "probability": LOGITS}, 8 * L),
-    "soft_cross_entropy_backward": Case(
-        cross_entropy.backward, {"dy": (), "probability": LOGITS, **SOFT, "dx": LOGITS}, 4 * L
-    ),
+    **of_two(binary_cross_entropy, 8, 6),
+    **of_two(squared_error, 3, 3),
+    "cross_entropy": Case(cross_entropy.forward, {**SCORED, **LABELLED, "probability": LOGITS}, 5 * L),
+    "cross_entropy_backward": Case(cross_entropy.backward, {**UNSCORED, **LABELLED, "probability": LOGITS}, 2 * L),
+    "soft_cross_entropy": Case(cross_entropy.forward, {**SCORED, **SOFT, "probability": LOGITS}, 8 * L),
+    "soft_cross_entropy_backward": Case(cross_entropy.backward, {**UNSCORED, **SOFT, "probability": LOGITS}, 4 * L),
     "dropout": Case(
         dropout.forward,
         {"x": PLANE, "y": PLANE, "mask": ("uint8", PLANE, 2), "seed": SEED, "step": STEP, "node": 1},
@@ -116,26 +151,15 @@ CASES = {
     "fill": Case(elementwise.fill, {"x": PLANE, "number": 1.0}, 0),
     "copy": Case(elementwise.copy, alike("x", "y"), 0),
     "accumulate": Case(elementwise.accumulate, alike("x", "y"), N),
-    "linear": Case(linear.forward, {"x": PLANE, **WEIGHT, "bias": (WIDTH,), "y": PLANE}, GEMM + N),
-    "linear_backward": Case(
-        linear.backward,
-        {"dy": PLANE, "x": PLANE, **WEIGHT, "dx": PLANE, "dweight": (WIDTH, WIDTH), "dbias": (WIDTH,)},
-        2 * GEMM + N,
-    ),
+    **linear_layer(identity, 0),
+    **linear_layer(relu, 1),
+    **linear_layer(gelu, 30),
     "matmul": Case(matmul, {"a": PLANE, "b": (WIDTH, WIDTH), "y": PLANE}, GEMM),
-    "mse": Case(mse.forward, {**MEAN, "y": ()}, 3 * N),
-    "mse_backward": Case(mse.backward, {"dy": (), **MEAN, "dx": PLANE, "dtarget": None}, 2 * N),
+    "column_sums": Case(column_sums, {"x": PLANE, "y": (WIDTH,)}, N),
     "normal": Case(noise.normal, {"y": PLANE, "seed": SEED, "step": STEP, "node": 1}, N, {"mean": 0.0, "std": 1.0}),
     "clip": Case(norm.clip_scale, {"scale": (), "gradients": [(SIZE,)]}, 2 * SIZE, {"limit": 1.0}),
     "sum": Case(reduction.total, {"x": PLANE, "y": (1, WIDTH)}, N, {"axis": (0,), "scale": 1.0}),
     "sum_backward": Case(reduction.total_backward, {"dy": (1, WIDTH), "dx": PLANE}, N, {"scale": 1.0}),
-    "sgd": Case(sgd.update, flat("value", "grad"), 3 * SIZE, {"weight_decay": 0.0}),
-    "momentum": Case(
-        sgd.momentum_update,
-        flat("value", "grad", "velocity"),
-        5 * SIZE,
-        {"momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
-    ),
     "take": Case(shape.take, {"x": PLANE, "y": (ROWS, WIDTH // 2)}, 0, {"index": (..., slice(WIDTH // 2))}),
     "take_backward": Case(
         shape.take_backward,
@@ -173,5 +197,5 @@ def size(argument) -> int:
 def test_op(measure, backend, name):
     case = CASES[name]
     arrays = {key: make(backend, entry) for key, entry in case.arrays.items()}
-    run = case.op.reference if backend.name == "cpu" else case.op.launch
-    measure(lambda: run(**arrays, **case.options), flops=case.flops, nbytes=size(tuple(arrays.values())))
+    run = case.op.bound(backend.evaluator, **arrays, **case.options)  # as a program binds it
+    measure(run, flops=case.flops, nbytes=size(tuple(arrays.values())))

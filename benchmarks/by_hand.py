@@ -31,13 +31,12 @@ class Perceptron:
         self.weights, self.biases, self.dweights, self.dbiases = values[::2], values[1::2], grads[::2], grads[1::2]
         widths = [weight.shape[1] for weight in self.weights] + [self.weights[-1].shape[0]]
         self.x, self.labels = np.empty((batch, widths[0]), np.float32), np.empty(batch, np.int64)
-        self.h = [np.empty((batch, width), np.float32) for width in widths[1:]]
-        self.y = [np.empty((batch, width), np.float32) for width in widths[1:-1]]  # after the ReLU
+        self.y = [np.empty((batch, width), np.float32) for width in widths[1:]]  # the ReLU is done in place
         self.dh = [np.empty((batch, width), np.float32) for width in widths[1:]]
         self.active = [np.empty((batch, width), bool) for width in widths[1:-1]]
         self.probability = np.empty((batch, widths[-1]), np.float32)
         self.peak, self.sums = (np.empty((batch, 1), np.float32) for _ in range(2))
-        self.rows = np.arange(batch)
+        self.rows, self.ones = np.arange(batch), np.ones((1, batch), np.float32)
 
     def step(self, x, labels):
         """The loss before the update."""
@@ -49,12 +48,12 @@ class Perceptron:
 
     def forward(self):
         x = self.x
-        for weight, bias, h, y in zip(self.weights[:-1], self.biases[:-1], self.h[:-1], self.y, strict=True):
-            np.matmul(x, weight.T, out=h)
-            np.add(h, bias, out=h)
-            np.maximum(h, 0, out=y)
+        for weight, bias, y in zip(self.weights[:-1], self.biases[:-1], self.y[:-1], strict=True):
+            np.matmul(x, weight.T, out=y)
+            np.add(y, bias, out=y)
+            np.maximum(y, 0, out=y)
             x = y
-        logits = self.h[-1]
+        logits = self.y[-1]
         np.matmul(x, self.weights[-1].T, out=logits)
         np.add(logits, self.biases[-1], out=logits)
         logits.max(axis=1, keepdims=True, out=self.peak)
@@ -74,7 +73,7 @@ class Perceptron:
         for i in reversed(range(len(self.weights))):
             x = self.y[i - 1] if i else self.x
             np.matmul(self.dh[i].T, x, out=self.dweights[i])
-            self.dh[i].sum(axis=0, out=self.dbiases[i])
+            np.matmul(self.ones, self.dh[i], out=self.dbiases[i][None])
             if i:
                 np.matmul(self.dh[i], self.weights[i], out=self.dh[i - 1])
                 np.greater(self.y[i - 1], 0, out=self.active[i - 1])
@@ -91,11 +90,11 @@ class Perceptron:
         np.multiply(self.grad, self.grad, out=scratch)
         np.multiply(scratch, 1 - beta2, out=scratch)
         np.add(v, scratch, out=v)
-        np.divide(v, 1 - beta2**self.count, out=scratch)
-        np.sqrt(scratch, out=scratch)
-        np.add(scratch, self.eps, out=scratch)
+        correction1, correction2 = np.float32(1 - beta1**self.count), np.float32(np.sqrt(1 - beta2**self.count))
+        np.sqrt(v, out=scratch)
+        np.add(scratch, correction2 * self.eps, out=scratch)
         np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, np.float32(self.lr) / np.float32(1 - beta1**self.count), out=scratch)
+        np.multiply(scratch, np.float32(self.lr) * correction2 / correction1, out=scratch)
         np.subtract(self.value, scratch, out=self.value)
 
 

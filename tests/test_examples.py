@@ -81,6 +81,19 @@ def test_a_layer_of_ones_own_is_right_and_learns():
     assert after <= before / 20
 
 
+def test_an_optimizer_of_ones_own_is_right_and_learns():
+    apart, before, after = main_of("own_optimizer")()
+    assert apart <= 1e-12
+    assert after <= before / 20
+
+
+def test_a_loss_of_ones_own_is_right_and_finds_the_line():
+    error, by_squares, by_own = main_of("own_loss")()
+    assert error <= 1e-6
+    assert np.abs(np.subtract(by_own, (2, -1))).max() <= 0.1
+    assert np.abs(np.subtract(by_squares, (2, -1))).max() >= 1
+
+
 def test_the_training_loop_learns_digits():
     pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra demo)")
     assert main_of("training_loop")() >= 0.96

@@ -13,13 +13,13 @@ import fusegrad as fg
 
 PACKAGES = [
     "fusegrad",
-    *(f"fusegrad.{name}" for name in ("graph", "layers", "losses", "optimizers", "ops", "training")),
+    *(f"fusegrad.{name}" for name in ("expr", "graph", "layers", "losses", "optimizers", "ops", "training")),
 ]
 
 EXPECTED = """
 Arrays GradientError GraphError Input Layer Model Module Param ParamArena Program Scalar Sequential Spec Trainer Value
-callbacks check_gradients data doctor initializers layers losses mean metrics ops optimizers random require schedules
-select stop_gradient sum using
+callbacks check_gradients data doctor expr initializers layers losses mean metrics ops optimizers random require
+schedules select stop_gradient sum using
 """
 
 
@@ -44,9 +44,14 @@ def test_public_things_have_docstrings(name):
 
 def test_names_of_the_field():
     names = {
-        fg.layers: "Add Concat Dropout Flatten Linear ReLU Reshape Sequential Sigmoid Tanh",
-        fg.losses: "BCEWithLogits CrossEntropy MSE",
-        fg.optimizers: "Adam AdamW SGD",
+        fg.layers: "Add CELU Concat Dropout ELU Elementwise Flatten GELU HardSigmoid HardSwish HardTanh Identity "
+        "LeakyReLU Linear LogSigmoid Mish PReLU ReLU ReLU6 Reshape SELU Sequential SiLU Sigmoid Softplus Softsign "
+        "Squareplus Swish Tanh",
+        fg.expr: "clip erf erfc exp explain expm1 function log log1p maximum minimum sigmoid sign softplus sqrt tanh "
+        "where",
+        fg.losses: "BCEWithLogits CrossEntropy Focal Hinge Huber LogCosh MAE MSE MeanLoss Poisson Quantile SmoothL1 "
+        "SquaredHinge",
+        fg.optimizers: "Adadelta Adagrad Adam AdamW Adamax AMSGrad LAMB Lion NAdam RAdam RMSprop SGD",
         fg.schedules: "constant cosine cosine_restarts exponential inverse_time multi_step one_cycle polynomial step "
         "warmup",
         fg.initializers: "constant he_normal he_uniform lecun_normal lecun_uniform normal ones orthogonal "
@@ -62,6 +67,6 @@ def test_names_of_the_field():
 
 def test_importing_brings_nothing_heavy():
     """What takes long to import waits until it is used."""
-    heavy = {"typer", "rich", "sklearn", "matplotlib", "cupy", "threadpoolctl"}
+    heavy = {"numba", "typer", "rich", "sklearn", "matplotlib", "cupy", "threadpoolctl"}
     code = f"import sys, fusegrad; print({heavy} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

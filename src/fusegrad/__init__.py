@@ -1,6 +1,6 @@
 """fusegrad: neural networks planned once and run fused, on NVIDIA GPUs through CuPy, elsewhere through NumPy."""
 
-from fusegrad import initializers, layers, losses, metrics, ops, optimizers, random, schedules
+from fusegrad import expr, initializers, layers, losses, metrics, ops, optimizers, random, schedules
 from fusegrad.backend import doctor, select, using
 from fusegrad.graph import (
     Arrays,
@@ -55,6 +55,7 @@ __all__ = [
     "check_gradients",
     "data",
     "doctor",
+    "expr",
     "initializers",
     "layers",
     "losses",

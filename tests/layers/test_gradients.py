@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
-from fusegrad import initializers, layers
+from fusegrad import expr, initializers, layers
 from fusegrad.graph import Arrays, GradientError, Layer, Model, Param, Spec, check_gradients
-from fusegrad.layers import Add, Concat, Dropout, Flatten, Linear, ReLU, Reshape, Sequential, Sigmoid, Tanh
+from fusegrad.layers import (
+    GELU,
+    Add,
+    Concat,
+    Dropout,
+    Elementwise,
+    Flatten,
+    Linear,
+    PReLU,
+    ReLU,
+    Reshape,
+    Sequential,
+    Sigmoid,
+    Tanh,
+    activation,
+)
 
 
 def random_bias(width, **options):
@@ -47,6 +64,11 @@ class Twice(Model):
         return self.layer(y, y)
 
 
+ACTIVATIONS = [
+    layer for layer in vars(activation).values() if inspect.isclass(layer) and issubclass(layer, Elementwise)
+]
+ACTIVATIONS.remove(Elementwise)
+
 CASES = [
     (lambda: random_bias(3), [(4, 5)]),
     (lambda: random_bias(1), [(1, 1)]),
@@ -54,7 +76,13 @@ CASES = [
     (lambda: random_bias(2), [(2, 3, 4, 5)]),
     (lambda: Linear(3, bias=False), [(4, 5)]),
     (lambda: Linear(3, bias=False), [(2, 3, 5)]),
-    *((layer, [shape]) for layer in (ReLU, Sigmoid, Tanh) for shape in [(1,), (4, 5), (2, 3, 4)]),
+    *((layer, [shape]) for layer in ACTIVATIONS for shape in [(1,), (4, 5), (2, 3, 4)]),
+    *((lambda layer=layer: random_bias(3, activation=layer()), [(4, 5)]) for layer in ACTIVATIONS),
+    *((lambda layer=layer: Sequential(random_bias(3), layer(), layer()), [(4, 5)]) for layer in ACTIVATIONS),
+    (lambda: GELU("tanh"), [(4, 5)]),
+    (PReLU, [(4, 5)]),
+    (PReLU, [(2, 3, 5)]),
+    (lambda: Elementwise(lambda a, b: a * expr.exp(-b * b)), [(4, 5), (4, 5)]),
     (Dropout, [(40, 5)]),
     (lambda: Dropout(0.1), [(4, 5, 6)]),
     (lambda: Dropout(0.0), [(4, 5)]),

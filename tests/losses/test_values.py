@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from losses.evaluating import value, value_and_gradient
 
-from fusegrad.graph import Input, ParamArena, Program
-from fusegrad.losses import MSE, BCEWithLogits, CrossEntropy
+from fusegrad import expr, losses
+from fusegrad.losses import (
+    MAE,
+    MSE,
+    BCEWithLogits,
+    CrossEntropy,
+    Focal,
+    Hinge,
+    Huber,
+    LogCosh,
+    MeanLoss,
+    Poisson,
+    Quantile,
+    SmoothL1,
+    SquaredHinge,
+)
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(6, 4))
@@ -15,11 +30,9 @@ LABELS = np.array([0, 3, 1, 1, 2, 0])
 WEIGHT = np.array([1, 2, 0, 0.5, 1, 3])
 CLASS_WEIGHT = [1.0, 2.0, 0.25, 4.0]
 LOG_P = X - np.log(np.exp(X).sum(1, keepdims=True))
-
-
-def value(loss, *arrays, dtype="float64"):
-    values = [Input(array.shape, str(array.dtype)) for array in arrays]
-    return float(Program(values, loss(*values), ParamArena([], dtype=dtype)).forward(*arrays))
+P = 1 / (1 + np.exp(-X))
+SIGN = np.where(TARGET < 0.5, -1.0, 1.0)
+ENTROPY = -(TARGET * np.log(P) + (1 - TARGET) * np.log(1 - P))
 
 
 def test_cross_entropy_by_hand():
@@ -46,10 +59,25 @@ def test_time_steps_are_rows():
 FORMULAS = {
     "mse": (MSE(), [X, TARGET], np.mean((X - TARGET) ** 2)),
     "mse-weighted": (MSE(), [X, TARGET, WEIGHT], ((X - TARGET) ** 2).mean(1) @ WEIGHT / WEIGHT.sum()),
-    "bce": (
-        BCEWithLogits(),
-        [X, TARGET],
-        -np.mean(TARGET * np.log(1 / (1 + np.exp(-X))) + (1 - TARGET) * np.log(1 - 1 / (1 + np.exp(-X)))),
+    "mae": (MAE(), [X, TARGET], np.mean(abs(X - TARGET))),
+    "mae-weighted": (MAE(), [X, TARGET, WEIGHT], abs(X - TARGET).mean(1) @ WEIGHT / WEIGHT.sum()),
+    "log-cosh": (LogCosh(), [X, TARGET], np.mean(np.log(np.cosh(X - TARGET)))),
+    "quantile": (Quantile(0.9), [X, TARGET], np.mean(np.where(X < TARGET, 0.9 * (TARGET - X), 0.1 * (X - TARGET)))),
+    "poisson": (Poisson(), [X, TARGET], np.mean(np.exp(X) - TARGET * X)),
+    "hinge": (Hinge(), [X, SIGN], np.mean(np.maximum(0, 1 - SIGN * X))),
+    "squared-hinge": (SquaredHinge(), [X, SIGN], np.mean(np.maximum(0, 1 - SIGN * X) ** 2)),
+    "own": (MeanLoss(lambda x, t: expr.log(1 + (x - t) ** 2)), [X, TARGET], np.mean(np.log1p((X - TARGET) ** 2))),
+    "focal": (
+        Focal(gamma=3, alpha=0.2),
+        [X, (SIGN + 1) / 2],
+        -np.mean(np.where(SIGN > 0, 0.2 * (1 - P) ** 3 * np.log(P), 0.8 * P**3 * np.log(1 - P))),
+    ),
+    "focal-without-focus": (Focal(gamma=0, alpha=None), [X, TARGET], ENTROPY.mean()),
+    "bce": (BCEWithLogits(), [X, TARGET], ENTROPY.mean()),
+    "bce-smoothed": (
+        BCEWithLogits(label_smoothing=0.2),
+        [X, (SIGN + 1) / 2],
+        -np.mean(np.where(SIGN > 0, 0.9, 0.1) * np.log(P) + np.where(SIGN > 0, 0.1, 0.9) * np.log(1 - P)),
     ),
     "labels-weighted": (
         CrossEntropy(),
@@ -71,11 +99,65 @@ def test_formula(loss, arrays, expected):
     assert value(loss, *arrays) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("loss", [MSE(), BCEWithLogits(), CrossEntropy()], ids=str)
+def test_huber_on_both_sides_of_its_delta():
+    x = np.array([1.0, -1.5, 2.5, -4.5])
+    assert value(Huber(2), x, 0 * x) == (0.5 + 1.125 + 3 + 7) / 4
+    assert value(SmoothL1(2), x, 0 * x) == value(Huber(2), x, 0 * x) / 2
+    assert value_and_gradient(Huber(2), x, 0 * x)[1].tolist() == [0.25, -0.375, 0.5, -0.5]
+
+
+def test_a_quantile_is_where_its_loss_is_least():
+    y = np.random.default_rng(0).exponential(size=(99, 1))
+    costs = [value(Quantile(0.8), np.full_like(y, guess), y) for guess in np.sort(y[:, 0])]
+    assert abs(int(np.argmin(costs)) - 0.8 * 99) <= 1
+
+
+AT_KINKS = [
+    (MAE(), 1.5, 1.5, 0),
+    (Quantile(0.9), 1.5, 1.5, 0),
+    (Hinge(), -0.5, -2, 0),
+    (SquaredHinge(), -0.5, -2, 0),
+    (Huber(2), 3.5, 1.5, 2),
+    (Huber(2), -0.5, 1.5, -2),
+]
+
+
+@pytest.mark.parametrize(("loss", "x", "target", "slope"), AT_KINKS)
+def test_the_derivative_at_a_kink(loss, x, target, slope):
+    assert value_and_gradient(loss, np.array([x]), np.array([float(target)]))[1].tolist() == [slope]
+
+
+def test_smoothing_of_labels_is_smoothing_of_their_one_hot_rows():
+    smooth = CrossEntropy(label_smoothing=0.3)
+    expected = value_and_gradient(CrossEntropy(), X, 0.7 * np.eye(4)[LABELS] + 0.3 / 4)
+    for target in (LABELS, np.eye(4)[LABELS]):
+        got = value_and_gradient(smooth, X, target)
+        np.testing.assert_allclose(got[0], expected[0], rtol=1e-14)
+        np.testing.assert_allclose(got[1], expected[1], rtol=1e-12)
+
+
+def test_labels_whose_classes_weigh_nothing_cost_nothing():
+    for loss in (CrossEntropy([0, 1, 1, 1]), CrossEntropy([0, 1, 1, 1], label_smoothing=0.3)):
+        for arrays in ([X, 0 * LABELS], [X, 0 * LABELS, WEIGHT]):
+            y, gradient = value_and_gradient(loss, *arrays)
+            assert y == 0
+            assert not gradient.any()
+
+
+def built(name):
+    return getattr(losses, name)(*{"Quantile": [0.9], "MeanLoss": [lambda x, t: (x - t) ** 4]}.get(name, []))
+
+
+@pytest.mark.parametrize(
+    "loss", [*map(built, losses.__all__), CrossEntropy([1, 2, 3, 4], label_smoothing=0.1)], ids=str
+)
 def test_a_sample_of_weight_zero_is_as_if_it_were_not_there(loss):
     arrays = [X, LABELS if isinstance(loss, CrossEntropy) else TARGET]
     weight = np.array([1, 1, 1, 1, 0, 0.0])
-    assert value(loss, *arrays, weight) == pytest.approx(value(loss, *(a[:4] for a in arrays)), rel=1e-14)
+    y, gradient = value_and_gradient(loss, *arrays, weight)
+    expected, slopes = value_and_gradient(loss, *(a[:4] for a in arrays))
+    assert y == pytest.approx(expected, rel=1e-14)
+    np.testing.assert_allclose(gradient, [*slopes, *np.zeros((2, 4))], rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import pkgutil
-from importlib import import_module
+from functools import partial
 
 import numpy as np
 import pytest
 from checks import Case, Draw, check_parity
+from op_names import all_names, name_of
 from ops.cases import CASES
 
-from fusegrad import ops
 from fusegrad.backend import resolve
 from fusegrad.backend.availability import has_gpu
-from fusegrad.ops import Op, elementwise, op
-
-
-def name_of(op: Op) -> str:
-    return f"{op.__module__.rpartition('.')[2]}.{op.__name__}"
-
+from fusegrad.ops import BoundOp, elementwise, op
 
 ALL = [pytest.param(op, case, id=f"{name_of(op)}-{case.label}") for op, cases in CASES.items() for case in cases]
 
@@ -26,6 +20,17 @@ ALL = [pytest.param(op, case, id=f"{name_of(op)}-{case.label}") for op, cases in
 @pytest.mark.parametrize(("op", "case"), ALL)
 def test_the_reference_in_float32(op, case):
     check_parity(op.reference, op, case)
+
+
+LAST = {name_of(op): op for op in CASES if isinstance(op, BoundOp)}  # of those made by one name: compiling takes time
+
+
+@pytest.mark.parametrize("op", LAST.values(), ids=LAST)
+def test_what_numba_compiles(op, tmp_path_factory, monkeypatch):
+    pytest.importorskip("numba", reason="compiles with Numba, the extra `fast`")
+    monkeypatch.setenv("FUSEGRAD_CACHE", str(tmp_path_factory.getbasetemp()))
+    for case in CASES[op]:
+        check_parity(partial(op.at_once, "numba"), op, case)
 
 
 @pytest.mark.gpu
@@ -39,10 +44,8 @@ def test_what_runs_on_the_gpu(op):
 
 
 def test_every_op_has_cases():
-    modules = [import_module(f"{ops.__name__}.{module.name}") for module in pkgutil.iter_modules(ops.__path__)]
-    found = {item for module in modules for item in vars(module).values() if isinstance(item, Op)}
-    assert found
-    assert [name_of(op) for op in found if not CASES.get(op)] == []
+    assert all_names()
+    assert all_names() - {name_of(op) for op, cases in CASES.items() if cases} == set()
 
 
 def test_labels_are_unique():

@@ -1,15 +1,25 @@
-"""Numbers that an optimizer refuses, and the custom rules that a program accepts."""
+"""Numbers that an optimizer refuses."""
 
 from __future__ import annotations
 
 import re
 
-import numpy as np
 import pytest
 
-from fusegrad.graph import GraphError, Input, ParamArena, Program
-from fusegrad.layers import Linear
-from fusegrad.optimizers import SGD, Adam, AdamW, Optimizer
+from fusegrad.optimizers import (
+    LAMB,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSprop,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +33,29 @@ from fusegrad.optimizers import SGD, Adam, AdamW, Optimizer
         (lambda: Adam(betas=(0.9, 1.0)), "Adam expects betas in 0 .. 1, got (0.9, 1.0)"),
         (lambda: Adam(eps=0), "Adam expects eps above 0, got 0"),
         (lambda: AdamW(clip_norm=0), "AdamW expects clip_norm above 0, got 0"),
+        (lambda: AMSGrad(clip_value=-1), "AMSGrad expects clip_value above 0, got -1"),
+        (lambda: SGD(momentum=0.9, dampening=1.0), "SGD expects dampening in 0 .. 1, got 1.0"),
+        (lambda: SGD(dampening=0.5), "SGD expects dampening 0 without momentum or with nesterov, got 0.5"),
+        (
+            lambda: SGD(momentum=0.9, dampening=0.5, nesterov=True),
+            "SGD expects dampening 0 without momentum or with nesterov, got 0.5",
+        ),
+        (lambda: Adagrad(lr_decay=-0.1), "Adagrad expects lr_decay at least 0, got -0.1"),
+        (
+            lambda: Adagrad(initial_accumulator_value=-1),
+            "Adagrad expects initial_accumulator_value at least 0, got -1",
+        ),
+        (lambda: Adagrad(eps=0), "Adagrad expects eps above 0, got 0"),
+        (lambda: Adadelta(rho=1.0), "Adadelta expects rho in 0 .. 1, got 1.0"),
+        (lambda: Adadelta(eps=0), "Adadelta expects eps above 0, got 0"),
+        (lambda: RMSprop(alpha=1.0), "RMSprop expects alpha in 0 .. 1, got 1.0"),
+        (lambda: RMSprop(momentum=1.0), "RMSprop expects momentum in 0 .. 1, got 1.0"),
+        (lambda: RMSprop(eps=0), "RMSprop expects eps above 0, got 0"),
+        (lambda: Adamax(eps=0), "Adamax expects eps above 0, got 0"),
+        (lambda: NAdam(momentum_decay=-1), "NAdam expects momentum_decay at least 0, got -1"),
+        (lambda: RAdam(betas=(0.9,)), "RAdam expects betas in 0 .. 1, got (0.9,)"),
+        (lambda: Lion(betas=(0.9, 1.0)), "Lion expects betas in 0 .. 1, got (0.9, 1.0)"),
+        (lambda: LAMB(l1=-1), "LAMB expects l1 at least 0, got -1"),
     ],
 )
 def test_numbers_out_of_range_are_named(make, message):
@@ -30,31 +63,7 @@ def test_numbers_out_of_range_are_named(make, message):
         make()
 
 
-class SignDescent(Optimizer):
-    """value -= rate sign(gradient)."""
-
-    def update(self, value, grad, rate):
-        value -= rate * np.sign(grad)
-
-
-class Misspelt(Optimizer):
-    def update(self, value, gradd, rate):
-        raise AssertionError("never runs")
-
-
-def linear_program(optimizer):
-    layer, x = Linear(1, bias=False), Input((1, 2))
-    return Program([x], layer(x).sum(), ParamArena(layer), optimizer)
-
-
-def test_a_rule_of_ones_own():
-    program = linear_program(SignDescent(0.5))
-    before = program.arena.value.copy()
-    program.step([[3.0, -0.1]])
-    np.testing.assert_allclose(program.arena.value - before, [-0.5, 0.5], rtol=1e-6)
-
-
-def test_a_misspelt_array_of_a_rule_is_named():
-    expected = "Misspelt.update names 'gradd', which it is not given; perhaps you meant \"grad\"?"
-    with pytest.raises(GraphError, match=re.escape(expected)):
-        linear_program(Misspelt(0.5))
+@pytest.mark.parametrize("optimizer", [AdamW, Lion, LAMB])
+def test_decay_that_is_decoupled_by_definition_stays_so(optimizer):
+    with pytest.raises(TypeError, match="decoupled"):
+        optimizer(decoupled=False)

@@ -143,19 +143,14 @@ def test_an_unknown_figure_is_refused_before_training():
 
 
 def test_an_optimizer_without_a_rate_is_refused():
-    class Sign:
-        slots, weight_decay, clip_norm = (), 0.0, None
-
+    class Sign(optimizers.Optimizer):
         def scalars(self, count):
             return {"pace": 0.01}
 
-        def update(self, value, grad, pace):
-            value -= pace * np.sign(grad)
+        def rule(self, value, grad, pace):
+            return value - pace * np.sign(grad)
 
-        def __repr__(self):
-            return "Sign"
-
-    trainer = classifier(optimizer=Sign())
+    trainer = classifier(optimizer=Sign(0.01))
     with pytest.raises(ValueError, match=r"^Sign has no learning rate: its scalars are \['pace'\], without \"rate\"$"):
         trainer.fit(x, y, callbacks=ReduceLROnPlateau("loss"))
     trainer.fit(x, y)

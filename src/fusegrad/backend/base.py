@@ -16,11 +16,13 @@ Shape = int | tuple[int, ...]
 class Backend(ABC):
     """Where arrays live and operations run.
 
-    `xp` is the array module, NumPy or CuPy.  `alignment` is the number of bytes at whose multiples `empty` and `zeros`
+    `xp` is the array module, NumPy or CuPy.  `evaluator` says by what loops over
+    elements run: "numpy", "numba" or "cuda".  `alignment` is the number of bytes at whose multiples `empty` and `zeros`
     start, and at which a planner should place arrays inside them.
     """
 
     name: str
+    evaluator: str
     alignment: int
     xp: Any
 

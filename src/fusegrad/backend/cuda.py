@@ -35,7 +35,7 @@ class CudaBackend(Backend):
     the stream that the caller uses, by events and without waiting on the host.
     """
 
-    name = "cuda"
+    name = evaluator = "cuda"
     alignment = 256  # what cudaMalloc promises; 16-byte loads and tensor maps need 16 and 64
 
     def __init__(self, cupy: Any) -> None:

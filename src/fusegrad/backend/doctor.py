@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -11,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from fusegrad.backend.availability import BackendUnavailable, cuda_extra, driver_version, obstacles, spell
+from fusegrad.backend.evaluators import evaluator as chosen_evaluator
 from fusegrad.backend.selection import current_choice
+from fusegrad.errors import MissingExtra
+from fusegrad.expr.threads import thread_count, usable_cores
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Report:
     versions: dict[str, str | None]
     blas: str
     blas_threads: int
+    evaluator: str
+    loop_threads: int
     cores: int
     rejected: dict[str, str]
     missing: dict[str, str]
@@ -41,6 +45,7 @@ class Report:
             "backend": f"{self.backend or 'none'} ({self.why})",
             **{name: version or "not found" for name, version in self.versions.items()},
             "BLAS": f"{self.blas}, threads: {self.blas_threads or 'unknown'}",
+            "loops": f"{self.evaluator}, threads: {self.loop_threads or 'unknown'}",
             "usable cores": str(self.cores),
             **{f"no {name}": reason for name, reason in self.rejected.items()},
             **{f"no {package}": command for package, command in self.missing.items()},
@@ -57,6 +62,7 @@ def doctor() -> Report:
     except (BackendUnavailable, ValueError) as error:
         backend, why = None, str(error)
     library, threads = blas()
+    evaluator, loop_threads = loops()
     reasons = "; ".join(obstacles())
     return Report(
         backend=backend,
@@ -64,6 +70,8 @@ def doctor() -> Report:
         versions=versions(),
         blas=library,
         blas_threads=threads,
+        evaluator=evaluator,
+        loop_threads=loop_threads,
         cores=usable_cores(),
         rejected={"cuda": reasons} if reasons else {},
         missing=missing_packages(),
@@ -86,6 +94,14 @@ def blas() -> tuple[str, int]:
     return f"{built_with['name']} {built_with['version']}", 0
 
 
+def loops() -> tuple[str, int]:
+    """By what loops over elements run on the CPU, or why by nothing, and over how many threads large ones are split."""
+    try:
+        return chosen_evaluator(), thread_count()
+    except (ValueError, MissingExtra) as error:
+        return f"none ({error})", 0
+
+
 def versions() -> dict[str, str | None]:
     """Versions by name, None for what is not installed."""
     driver = driver_version()
@@ -93,6 +109,7 @@ def versions() -> dict[str, str | None]:
         "fusegrad": distribution_version("fusegrad"),
         "Python": platform.python_version(),
         "NumPy": np.__version__,
+        "Numba": distribution_version("numba"),
         "CuPy": distribution_version("cupy", "cupy-cuda12x", "cupy-cuda13x"),
         "CUDA driver": spell(driver) if driver else None,
     }
@@ -110,16 +127,9 @@ def distribution_version(*names: str) -> str | None:
     return None
 
 
-def usable_cores() -> int:
-    """Cores that this process may use; where the system does not say, all there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def missing_packages() -> dict[str, str]:
     """By optional package that is not installed, the command that installs it."""
-    extras = {"cupy": cuda_extra(), "matplotlib": "demo", "sklearn": "demo"}
+    extras = {"cupy": cuda_extra(), "matplotlib": "demo", "numba": "fast", "sklearn": "demo"}
     names = {"sklearn": "scikit-learn"}
     return {
         names.get(module, module): f'pip install "fusegrad[{extra}]"'

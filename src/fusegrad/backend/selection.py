@@ -13,6 +13,7 @@ from fusegrad.backend.availability import BackendUnavailable, has_gpu, obstacles
 from fusegrad.backend.base import Backend
 from fusegrad.backend.cpu import CpuBackend
 from fusegrad.backend.cuda import CudaBackend, cupy_module
+from fusegrad.backend.evaluators import evaluator
 from fusegrad.errors import perhaps
 
 VARIABLE = "FUSEGRAD_BACKEND"
@@ -89,7 +90,7 @@ def choose(name: str, asked_by: str) -> Choice:
     if name == "auto":
         name, reason = automatic()
         asked_by = f"{asked_by}: {reason}"
-    return Choice(_cpu() if name == "cpu" else _cuda(), asked_by)
+    return Choice(_cpu(evaluator()) if name == "cpu" else _cuda(), asked_by)
 
 
 def automatic() -> tuple[str, str]:
@@ -103,8 +104,8 @@ def automatic() -> tuple[str, str]:
 
 
 @cache
-def _cpu() -> CpuBackend:
-    return CpuBackend()
+def _cpu(evaluator: str) -> CpuBackend:
+    return CpuBackend(evaluator)
 
 
 def _cuda() -> CudaBackend:

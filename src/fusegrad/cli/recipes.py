@@ -32,6 +32,11 @@ OPTIMIZERS: dict[str, Callable[[schedules.Schedule], optimizers.Optimizer]] = {
     "sgd": partial(optimizers.SGD, momentum=0.9),
     "adam": optimizers.Adam,
     "adamw": optimizers.AdamW,
+    "nadam": optimizers.NAdam,
+    "radam": optimizers.RAdam,
+    "rmsprop": optimizers.RMSprop,
+    "lion": optimizers.Lion,
+    "lamb": optimizers.LAMB,
 }
 
 

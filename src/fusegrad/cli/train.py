@@ -44,6 +44,11 @@ class OptimizerName(StrEnum):
     sgd = "sgd"
     adam = "adam"
     adamw = "adamw"
+    nadam = "nadam"
+    radam = "radam"
+    rmsprop = "rmsprop"
+    lion = "lion"
+    lamb = "lamb"
 
 
 def train(

@@ -4,6 +4,7 @@ from fusegrad.graph.algebra import mean, normal, stop_gradient, sum
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.cache import LeastRecentlyUsed
 from fusegrad.graph.check import GradientError, check_gradients
+from fusegrad.graph.elementwise import Elementwise
 from fusegrad.graph.evaluation import flatten
 from fusegrad.graph.layer import Layer, Module
 from fusegrad.graph.model import Input, Model
@@ -17,6 +18,7 @@ from fusegrad.initializers import Initializer
 
 __all__ = [
     "Arrays",
+    "Elementwise",
     "GradientError",
     "GraphError",
     "Initializer",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from numbers import Real
 from typing import Any
 
-from fusegrad.graph.arithmetic import Add, Affine, Divide, MatMul, Multiply, Power, Subtract
+from fusegrad.expr import Function, function
+from fusegrad.graph.arithmetic import Add, Divide, MatMul, Multiply, Subtract
+from fusegrad.graph.elementwise import Elementwise
 from fusegrad.graph.noise import Normal
 from fusegrad.graph.spec import GraphError
 from fusegrad.graph.structure import Reshape, StopGradient, Take, Total
@@ -21,7 +24,17 @@ def number(operand: Any) -> float:
 
 
 def affine(x: Value, scale: float, shift: float) -> Value:
-    return as_value(Affine(number(scale), number(shift))(x))
+    return as_value(Elementwise(affine_of(number(scale), number(shift)))(x))
+
+
+@lru_cache(maxsize=1024)
+def affine_of(scale: float, shift: float) -> Function:
+    return function(lambda x: scale * x + shift, name="affine")
+
+
+@lru_cache(maxsize=1024)
+def power_of(exponent: float) -> Function:
+    return function(lambda x: x**exponent, name="power")
 
 
 def add(a: Value, b: Operand) -> Value:
@@ -41,9 +54,7 @@ def divide(a: Value, b: Operand) -> Value:
 
 
 def power(x: Value, exponent: float) -> Value:
-    if exponent == 0:  # whose derivative 0 x ** -1 would not be finite at 0
-        return affine(x, 0.0, 1.0)
-    return as_value(Power(number(exponent))(x))
+    return as_value(Elementwise(power_of(number(exponent)))(x))
 
 
 def matmul(a: Value, b: Value) -> Value:

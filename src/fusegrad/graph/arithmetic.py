@@ -1,4 +1,4 @@
-"""The layers behind `+ - * / ** @` on Values, with NumPy's broadcasting."""
+"""The layers behind `+ - * / @` on Values, with NumPy's broadcasting."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fusegrad.expr import function
 from fusegrad.graph.layer import Layer
 from fusegrad.graph.spec import Arrays, GraphError, Spec, require
 from fusegrad.ops import arithmetic
@@ -23,6 +24,8 @@ def broadcast(layer: Layer, a: Spec, b: Spec) -> Arrays:
 class Add(Layer):
     """y = a + b, broadcast."""
 
+    elementwise = function(lambda a, b: a + b, name="add")
+
     def plan(self, a: Spec, b: Spec) -> Arrays:
         return broadcast(self, a, b)
 
@@ -35,6 +38,8 @@ class Add(Layer):
 
 class Subtract(Layer):
     """y = a - b, broadcast."""
+
+    elementwise = function(lambda a, b: a - b, name="subtract")
 
     def plan(self, a: Spec, b: Spec) -> Arrays:
         return broadcast(self, a, b)
@@ -49,6 +54,8 @@ class Subtract(Layer):
 class Multiply(Layer):
     """y = a b, element by element, broadcast."""
 
+    elementwise = function(lambda a, b: a * b, name="multiply")
+
     def plan(self, a: Spec, b: Spec) -> Arrays:
         return broadcast(self, a, b)
 
@@ -62,6 +69,8 @@ class Multiply(Layer):
 class Divide(Layer):
     """y = a / b, element by element, broadcast."""
 
+    elementwise = function(lambda a, b: a / b, name="divide")
+
     def plan(self, a: Spec, b: Spec) -> Arrays:
         return broadcast(self, a, b)
 
@@ -70,40 +79,6 @@ class Divide(Layer):
 
     def backward(self, b: Any, y: Any, dy: Any, da: Any, db: Any) -> None:
         arithmetic.divide_backward(dy, b, y, da, db)
-
-
-class Affine(Layer):
-    """y = scale x + shift, with two numbers."""
-
-    def __init__(self, scale: float, shift: float) -> None:
-        self.scale, self.shift = float(scale), float(shift)
-
-    def plan(self, x: Spec) -> Arrays:
-        require(x.is_float, self, "floating-point input", x)
-        return Arrays({"y": x})
-
-    def forward(self, x: Any, y: Any) -> None:
-        arithmetic.affine(x, y, scale=self.scale, shift=self.shift)
-
-    def backward(self, dy: Any, dx: Any) -> None:
-        arithmetic.affine(dy, dx, scale=self.scale, shift=0.0)
-
-
-class Power(Layer):
-    """y = x ** exponent, with a number."""
-
-    def __init__(self, exponent: float) -> None:
-        self.exponent = float(exponent)
-
-    def plan(self, x: Spec) -> Arrays:
-        require(x.is_float, self, "floating-point input", x)
-        return Arrays({"y": x})
-
-    def forward(self, x: Any, y: Any) -> None:
-        arithmetic.power(x, y, exponent=self.exponent)
-
-    def backward(self, x: Any, dy: Any, dx: Any) -> None:
-        arithmetic.power_backward(dy, x, dx, exponent=self.exponent)
 
 
 class MatMul(Layer):

@@ -8,6 +8,7 @@ from typing import Any
 
 from fusegrad.graph.calls import Call, known_arrays, make_call, parameters
 from fusegrad.graph.demand import Demand
+from fusegrad.graph.fuse import Numbered
 from fusegrad.graph.param import Param
 from fusegrad.graph.spec import Buffer, GraphError, Spec
 from fusegrad.graph.value import Node, Value
@@ -21,9 +22,9 @@ class BackwardScheduler:
     a buffer aside that is then accumulated.  There is no zero fill, except for an output that nobody differentiates.
     """
 
-    def __init__(self, nodes: Sequence[Node], loss: Value, dtype: str, demand: Demand) -> None:
+    def __init__(self, nodes: Sequence[Numbered], loss: Value, dtype: str, demand: Demand) -> None:
         self.nodes, self.loss, self.dtype, self.demand = nodes, loss, dtype, demand
-        self.needed = values_on_the_way(nodes, demand)
+        self.needed = values_on_the_way([node for _, node in nodes], demand)
         self.reached: dict[Param, None] = {}
         self.written: set[Buffer] = set()
         self.calls: list[Call] = []
@@ -33,8 +34,8 @@ class BackwardScheduler:
         self.written = {param.gradient for param in self.demand.params} if add_to_params else set()
         self.written.add(self.loss.grad)
         self.calls = [Call("gradient of the loss", elementwise.fill, (self.loss.grad, 1.0))]
-        for index in reversed(range(len(self.nodes))):
-            self.differentiate(index, self.nodes[index])
+        for index, node in reversed(self.nodes):
+            self.differentiate(index, node)
         self.check_reached()
         return self.calls
 

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from fusegrad.backend import Backend
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.calls import SEED, STEP, Call
 from fusegrad.graph.feed import Place, index_limits
@@ -55,9 +52,9 @@ def bind(
     arrays |= {buffer: arena.backend.asarray(buffer.array) for buffer in used if isinstance(buffer, Constant)}
 
     def bound(calls: Sequence[Call]) -> Pass:
-        functions = [launched(call.function, arena.backend) for call in calls]
         arguments = [[resolve(item, arrays) for item in call.arguments] for call in calls]
-        return [partial(function, *items) for function, items in zip(functions, arguments, strict=True)]
+        pairs = zip(calls, arguments, strict=True)
+        return [bound_call(call.function, items, arena.backend.evaluator) for call, items in pairs]
 
     limits = index_limits(nodes)
     named = [(value.name or f"input {i}", value) for i, value in enumerate(inputs)]
@@ -77,11 +74,9 @@ def view(memory: Any, offset: int, spec: Spec) -> Any:
     return memory[offset : offset + spec.nbytes].view(spec.dtype).reshape(spec.shape)
 
 
-def launched(function: Callable[..., None], backend: Backend) -> Callable[..., None]:
-    """What runs on this backend where a pass is an op, chosen here once instead of at every call."""
-    if isinstance(function, Op):
-        return function.reference if backend.xp is np else function.launch
-    return function
+def bound_call(function: Callable[..., None], arguments: Sequence[Any], evaluator: str) -> Callable[[], None]:
+    """A pass on its arrays; one that is an op does beforehand what can be done once."""
+    return function.bound(evaluator, *arguments) if isinstance(function, Op) else partial(function, *arguments)
 
 
 def resolve(argument: Any, arrays: Mapping[Buffer, Any]) -> Any:

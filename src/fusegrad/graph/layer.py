@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from fusegrad.errors import perhaps
+from fusegrad.expr import Function
 from fusegrad.graph.param import Param
 from fusegrad.graph.spec import Arrays, Buffer, Constant, GraphError, require
 from fusegrad.graph.value import Argument, Node, Value
@@ -78,19 +79,30 @@ class Layer(Module):
     forward: Callable[..., None]
     backward: Callable[..., None] | None
     rearranged: Callable[[Any], Any] | None = None  # of layers that only move elements: the output for an input
+    elementwise: Function | None = None  # of layers that only compute every element by a scalar function: that
 
     def __call__(self, *inputs: Value, **named: Value) -> Any:
         """Trace one call: a Value, or a tuple of Values where the layer has several outputs."""
         arguments = self.bind_inputs(inputs, named)
         arrays = self.plan(*spec_of(list(arguments.args)), **spec_of(arguments.kwargs))
-        node = Node(self, dict(arguments.arguments))
+        node = self.node(dict(arguments.arguments), arrays)
         node.outputs = {name: Value(spec, node) for name, spec in arrays.outputs.items()}
-        node.extra = {name: Buffer(spec) for name, spec in arrays.saved.items()}
-        node.extra |= {name: as_constant(item) for name, item in arrays.constants.items()}
-        node.limits = arrays.indices
         self.check_names(node)
         outputs = tuple(node.outputs.values())
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def node(self, inputs: dict[str, Argument], arrays: Arrays) -> Node:
+        """A node of this layer, as yet without outputs."""
+        extra = {name: Buffer(spec) for name, spec in arrays.saved.items()}
+        extra |= {name: as_constant(item) for name, item in arrays.constants.items()}
+        return Node(self, inputs, extra=extra, limits=arrays.indices)
+
+    def in_place_of(self, node: Node, inputs: Mapping[str, Argument]) -> Node:
+        """A node of this layer that computes the outputs of `node` from `inputs`."""
+        arrays = self.plan(**spec_of(dict(inputs)))
+        new = self.node(dict(inputs), arrays)
+        new.outputs = dict(zip(arrays.outputs, node.outputs.values(), strict=True))
+        return new
 
     def bind_inputs(self, inputs: tuple[Value, ...], named: dict[str, Value]) -> inspect.BoundArguments:
         """Inputs under the names that `plan` gives them; GraphError for a wrong name, number or kind."""
@@ -114,6 +126,10 @@ class Layer(Module):
         names = [*node.inputs, *node.outputs, *node.extra, *self.layer_params(), "seed", "step", "node"]
         twice = [name for name in names if names.count(name) > 1]
         require(not twice, self, "one name for each array", twice)
+
+    def absorb(self, function: Function) -> Layer | None:
+        """A layer that computes function(output) with the parameters of this one; None where there is none."""
+        return None
 
     def layer_params(self) -> dict[str, Param]:
         return {name: item for name, item in self.members() if isinstance(item, Param)}

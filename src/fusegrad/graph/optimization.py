@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,23 +15,27 @@ from fusegrad.graph.calls import parameters
 from fusegrad.graph.layout import Layout
 from fusegrad.graph.param import Param
 from fusegrad.graph.spec import GraphError
-from fusegrad.ops import norm
+from fusegrad.ops import Op, norm
 
 
 class Optimizer(Protocol):
     """What a program needs of an optimizer; `fusegrad.optimizers` has the ready ones.
 
     `slots` names its flat state arrays.  `scalars(count)` gives the numbers of update `count` = 1, 2, …
-    `update` receives by name: `value`, `grad` and the slots, flat arrays that it updates in place; the scalars as 0-d
-    arrays; `scale`, by which gradients are to be multiplied; `weight_decay`, 0 where decay does not apply.
+    `update(decay)` gives the op for parameters with or without decay, which may name `value`, `grad` and the slots,
+    flat arrays that it overwrites; the scalars as 0-d arrays; and `scale`, by which gradients are to be multiplied.
+    `decays` says whether the two differ, and `per_parameter` whether the op is for one parameter at a time, else it is
+    for a stretch of many.
     """
 
     slots: tuple[str, ...]
-    weight_decay: float
     clip_norm: float | None
-    update: Callable[..., None]
+    per_parameter: bool
 
+    @property
+    def decays(self) -> bool: ...
     def scalars(self, count: int) -> Mapping[str, float]: ...
+    def update(self, decay: bool) -> Op: ...
 
 
 @dataclass(frozen=True)
@@ -51,31 +54,44 @@ class OptimizerState:
     ) -> None:
         self.optimizer, self.value, self.grad, self.backend = optimizer, value, grad, backend
         self.params = sorted(params, key=layout.places.__getitem__)
-        self.ranges = layout.ranges(self.params, by_decay=optimizer.weight_decay != 0)
+        groups = [[param] for param in self.params] if optimizer.per_parameter else [self.params]
+        self.ranges = [part for group in groups for part in layout.ranges(group, by_decay=optimizer.decays)]
         self.layout = Layout(self.params)  # of the slots, which have no gaps for what others train
         self.slots = {name: backend.zeros((self.layout.size,), value.dtype) for name in optimizer.slots}
-        names = ["scale", *optimizer.scalars(1)]
-        self.host = np.zeros(len(names), value.dtype)
+        self.names = list(optimizer.scalars(1))
+        self.host = np.zeros(1 + len(self.names), value.dtype)
         self.device = backend.asarray(self.host)
-        self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in enumerate(names)}
+        numbers = enumerate(["scale", *self.names])
+        self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in numbers}
         self.count = 0
         self.updates = self.bind()
 
     def prepare(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy.  Count it when it was made."""
-        self.host[:] = [scale, *self.optimizer.scalars(self.count + 1).values()]
+        numbers = self.optimizer.scalars(self.count + 1)
+        self.host[:] = [scale, *(numbers[name] for name in self.names)]
         if self.device is not self.host:
             self.backend.copy_in(self.device, self.host)
 
     def bind(self) -> list[Callable[[], None]]:
         """The calls of an update, bound to their arrays: clipping, then one update per stretch of the arena."""
         stretches = list(self.stretches())
-        updates = [bind_by_name(self.optimizer, self.optimizer.update, arrays) for arrays in stretches]
+        ops = {decay: self.optimizer.update(decay) for decay in sorted({part.decay for part in self.ranges})}
+        pairs = zip(self.ranges, stretches, strict=True)
+        updates = [self.bind_by_name(ops[part.decay], arrays) for part, arrays in pairs]
         if self.optimizer.clip_norm is None:
             return updates
         gradients = tuple(arrays["grad"] for arrays in stretches)
-        clip = partial(norm.clip_scale, self.scalars["scale"], gradients=gradients, limit=self.optimizer.clip_norm)
+        options = {"gradients": gradients, "limit": self.optimizer.clip_norm}
+        clip = norm.clip_scale.bound(self.backend.evaluator, self.scalars["scale"], **options)
         return [clip, *updates]
+
+    def bind_by_name(self, update: Op, known: Mapping[str, Any]) -> Callable[[], None]:
+        names = parameters(update)
+        for name in names:
+            if name not in known:
+                raise GraphError(f"{self.optimizer}.update names {name!r}, which it is not given{perhaps(name, known)}")
+        return update.bound(self.backend.evaluator, *(known[name] for name in names))
 
     def stretches(self) -> Iterator[dict[str, Any]]:
         """What `update` may name, for one stretch of the arena after the other."""
@@ -85,7 +101,7 @@ class OptimizerState:
             start, stop = stop, stop + stretch.stop - stretch.start
             known = {"value": self.value[own], "grad": self.grad[own], **self.scalars}
             known |= {name: array[start:stop] for name, array in self.slots.items()}
-            yield known | {"weight_decay": self.optimizer.weight_decay if stretch.decay else 0.0}
+            yield known
 
     def named_slots(self) -> dict[str, Any]:
         """Views of the state by slot and parameter: `m/layers.0.weight`."""
@@ -107,11 +123,3 @@ class OptimizerState:
         for name, view in fitting.items():
             view[...] = self.backend.asarray(saved.slots[name])
         self.count = saved.count
-
-
-def bind_by_name(owner: object, function: Callable[..., None], known: Mapping[str, Any]) -> Callable[[], None]:
-    names = parameters(function)
-    for name in names:
-        if name not in known:
-            raise GraphError(f"{owner}.update names {name!r}, which it is not given{perhaps(name, known)}")
-    return partial(function, *(known[name] for name in names))

@@ -8,7 +8,9 @@ from typing import Any
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.bind import Bound, bind
 from fusegrad.graph.demand import Trainable, check_graph, demand_of
+from fusegrad.graph.explain import explained, specs_of
 from fusegrad.graph.feed import check_batch, feed
+from fusegrad.graph.fuse import fuse
 from fusegrad.graph.optimization import Optimizer, OptimizerState
 from fusegrad.graph.plan import Plan, plan_memory
 from fusegrad.graph.scalar import Ring, Scalar
@@ -51,10 +53,11 @@ class Program:
         self.keep, self.gradients_of = [*self.outputs, *keep], list(gradients_of)
         self.nodes = toposort(self.keep)
         check_graph(self.nodes, self.inputs, self.keep, arena)
-        demand = demand_of(self.nodes, self.gradients_of, train, by_default=optimizer is not None)
-        self.differentiates = bool(demand)
+        self.demand = demand_of(self.nodes, self.gradients_of, train, by_default=optimizer is not None)
+        self.differentiates = bool(self.demand)
         self.check_loss()
-        self.schedule = make_schedule(self.nodes, self.outputs[0], arena.dtype, demand)
+        fused = fuse(self.nodes, self.keep + self.gradients_of)
+        self.schedule = make_schedule(fused, self.outputs[0], arena.dtype, self.demand)
         self.plan = self.make_plan()
         self.optimizer_state = self.attach(optimizer) if optimizer else None
         self.updates = self.optimizer_state.updates if self.optimizer_state else []
@@ -151,6 +154,11 @@ class Program:
         bound = self.present()
         require(not self.awaits_backward, "gradient", "a backward pass before it", "none since the last forward")
         return bound.arrays[value.grad].copy()
+
+    def explain(self) -> str:
+        """The calls of forward and backward, before nodes were fused and after, with bytes moved and FLOPs."""
+        as_written = make_schedule(list(enumerate(self.nodes)), self.outputs[0], self.arena.dtype, self.demand)
+        return explained(as_written, self.schedule, specs_of(self.nodes, self.arena.dtype))
 
     def present(self) -> Bound:
         """The bound passes, if what the last forward pass computed is still in the block."""

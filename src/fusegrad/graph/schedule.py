@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fusegrad.graph.backward import BackwardScheduler
 from fusegrad.graph.calls import Call, known_arrays, make_call
 from fusegrad.graph.demand import Demand
+from fusegrad.graph.fuse import Numbered
 from fusegrad.graph.param import Param
 from fusegrad.graph.spec import require
 from fusegrad.graph.value import Node, Value
@@ -23,14 +24,14 @@ class Schedule:
     trained: list[Param]
 
 
-def make_schedule(nodes: Sequence[Node], loss: Value, dtype: str, demand: Demand) -> Schedule:
+def make_schedule(nodes: Sequence[Numbered], loss: Value, dtype: str, demand: Demand) -> Schedule:
     """Schedule forward and, where gradients are wanted, backward; without any, layers run their `predict`.
 
     `dtype` is that of parameters and their gradients.
     """
     if not demand:
-        return Schedule([forward_call(i, node, predicting=True) for i, node in enumerate(nodes)], [], [], [])
-    forward = [forward_call(i, node, predicting=False) for i, node in enumerate(nodes)]
+        return Schedule([forward_call(i, node, predicting=True) for i, node in nodes], [], [], [])
+    forward = [forward_call(i, node, predicting=False) for i, node in nodes]
     backward = BackwardScheduler(nodes, loss, dtype, demand)
     calls = backward.run(add_to_params=False)
     return Schedule(forward, calls, backward.run(add_to_params=True), list(backward.reached))

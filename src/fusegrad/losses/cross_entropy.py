@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fusegrad.graph import Arrays, Layer, Spec, require
-from fusegrad.losses.checks import check_weight, first_row, no_distribution
+from fusegrad.losses.checks import check_weight, fault, no_distribution
 from fusegrad.ops import cross_entropy
 
 
@@ -17,36 +17,44 @@ class CrossEntropy(Layer):
 
     Args:
         class_weight: one factor per class.  With labels the mean is weighted by them (Σ c loss / Σ c), with soft
-            targets they multiply the terms of the sum, as in PyTorch.
+            targets they multiply the terms of the sum, as in PyTorch.  0 leaves out rows of that label, if unsmoothed.
+        label_smoothing: s in 0 .. 1 replaces targets, the one-hot ones of labels too, by (1 - s) target + s / classes,
+            whose terms class weights then multiply; with labels the mean is still over Σ c (Szegedy et al., 2016).
 
     Shapes: x (batch, …, classes) logits; target (batch, …) integer labels, or (batch, …, classes) distributions;
     weight of samples (batch,), optional, for x of two axes; y ().
-    Raises GraphError where shapes or dtypes do not fit, and when a batch brings a label outside 0 .. classes-1.
+    Raises GraphError where shapes, dtypes or options do not fit, and when a batch brings a label that is not in
+    0 .. classes-1.
     """
 
-    def __init__(self, class_weight: Sequence[float] | None = None) -> None:
-        self.class_weights = class_weight
+    def __init__(self, class_weight: Sequence[float] | None = None, *, label_smoothing: float = 0.0) -> None:
+        require(0 <= label_smoothing <= 1, self, "label_smoothing in 0 .. 1", label_smoothing)
+        self.class_weights, self.smoothing = class_weight, float(label_smoothing)
 
     def plan(self, x: Spec, target: Spec, weight: Spec | None = None) -> Arrays:
         require(x.is_float and len(x.shape) > 1, self, "floating-point logits (batch, …, classes)", x)
-        soft = target.is_float
+        soft, classes = target.is_float, x.shape[-1]
         shape = x.shape if soft else x.shape[:-1]
         kind = "distributions" if soft else "integer labels"
-        require(target.shape == shape, self, f"{kind} of shape {shape}", f"{target}{hint(x, target)}")
+        fits = target.shape == shape and target.dtype != "bool"
+        require(fits, self, f"{kind} of shape {shape}", f"{target}{hint(x, target)}")
         require(weight is None or len(x.shape) == 2, self, "logits (batch, classes) beside sample weights", x)
         check_weight(self, x.shape[0], weight)
-        classes = x.shape[-1]
-        limits = {} if soft else {"target": classes}
-        constants = {"class_weight": self.weights(classes, x.dtype)}
-        return Arrays({"y": Spec((), x.dtype)}, saved={"probability": x}, indices=limits, constants=constants)
+        has_goal = soft or self.smoothing > 0
+        each = Spec((x.size // classes,), x.dtype)
+        return Arrays(
+            {"y": Spec((), x.dtype)},
+            saved={"probability": x, "losses": each, "factor": each} | ({"goal": x} if has_goal else {}),
+            constants={"class_weight": self.weights(classes, x.dtype), "smoothing": self.smoothing}
+            | ({} if has_goal else {"goal": None}),
+            indices={} if soft else {"target": classes},
+        )
 
     def check_target(self, target: Any) -> str | None:
         """What is wrong with an array of soft targets: the first row that is no distribution."""
-        is_soft = target.dtype.kind == "f" and target.ndim > 1
-        row = first_row(target, no_distribution) if is_soft else None
-        if row is None:
+        if target.ndim < 2:  # whose shape `plan` refuses with more to say
             return None
-        return f"distributions (or integer labels), numbers of at least 0 that sum to 1, got {target[row]} in row {row}"
+        return fault(target, no_distribution, "distributions (or integer labels), numbers of at least 0 that sum to 1")
 
     def weights(self, classes: int, dtype: str) -> Any:
         if self.class_weights is None:

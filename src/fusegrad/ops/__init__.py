@@ -1,40 +1,39 @@
 """Operations on arrays: they write into what they are given and know nothing of layers."""
 
 from fusegrad.ops import (
-    activation,
-    adam,
     arithmetic,
-    bce,
     cross_entropy,
     dropout,
     elementwise,
     linear,
-    mse,
+    loops,
+    mean_loss,
     noise,
     norm,
+    prelu,
     reduction,
-    sgd,
     shape,
 )
-from fusegrad.ops.matmul import matmul
-from fusegrad.ops.op import Op, op
+from fusegrad.ops.matmul import column_sums, matmul
+from fusegrad.ops.op import BoundOp, Op, bound_op, op
 
 __all__ = [
+    "BoundOp",
     "Op",
-    "activation",
-    "adam",
     "arithmetic",
-    "bce",
+    "bound_op",
+    "column_sums",
     "cross_entropy",
     "dropout",
     "elementwise",
     "linear",
+    "loops",
     "matmul",
-    "mse",
+    "mean_loss",
     "noise",
     "norm",
     "op",
+    "prelu",
     "reduction",
-    "sgd",
     "shape",
 ]

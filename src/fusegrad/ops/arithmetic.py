@@ -5,11 +5,15 @@ Shapes: y, dy the broadcast shape of a and b; da, db (or None, where nobody need
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from fusegrad.ops.op import op
+
+AT_ONCE = 1 << 16  # elements
 
 
 @op
@@ -19,8 +23,8 @@ def add(a: Any, b: Any, y: Any) -> None:
 
 @op
 def add_backward(dy: Any, da: Any, db: Any, *, add_da: bool, add_db: bool) -> None:
-    put(dy, da, add_da)
-    put(dy, db, add_db)
+    put(da, lambda dy: dy, [dy], add_da)
+    put(db, lambda dy: dy, [dy], add_db)
 
 
 @op
@@ -30,9 +34,8 @@ def subtract(a: Any, b: Any, y: Any) -> None:
 
 @op
 def subtract_backward(dy: Any, da: Any, db: Any, *, add_da: bool, add_db: bool) -> None:
-    put(dy, da, add_da)
-    if db is not None:
-        put(-dy, db, add_db)
+    put(da, lambda dy: dy, [dy], add_da)
+    put(db, lambda dy: -dy, [dy], add_db)
 
 
 @op
@@ -42,8 +45,8 @@ def multiply(a: Any, b: Any, y: Any) -> None:
 
 @op
 def multiply_backward(dy: Any, a: Any, b: Any, da: Any, db: Any) -> None:
-    put_product(dy, b, da)
-    put_product(dy, a, db)
+    put(da, lambda dy, b: dy * b, [dy, b])
+    put(db, lambda dy, a: dy * a, [dy, a])
 
 
 @op
@@ -54,59 +57,42 @@ def divide(a: Any, b: Any, y: Any) -> None:
 @op
 def divide_backward(dy: Any, b: Any, y: Any, da: Any, db: Any) -> None:
     """da = dy / b, db = -dy y / b."""
-    quotient = dy / b
-    put(quotient, da, False)
-    if db is not None:
-        quotient *= y  # of 0-d arrays quotient is a number, which `out=` does not take
-        put(-quotient, db, False)
+    put(da, lambda dy, b: dy / b, [dy, b])
+    put(db, lambda dy, b, y: dy * y / -b, [dy, b, y])
 
 
-@op
-def affine(x: Any, y: Any, *, scale: float, shift: float) -> None:
-    """y = scale x + shift."""
-    np.multiply(x, scale, out=y)
-    if shift:
-        np.add(y, shift, out=y)
+def put(target: Any, formula: Callable[..., Any], arrays: Sequence[Any], add: bool = False) -> None:
+    """Write formula(arrays) into target, or add it, summed over the axes along which target was broadcast.
 
-
-@op
-def power(x: Any, y: Any, *, exponent: float) -> None:
-    """y = x ** exponent."""
-    np.power(x, exponent, out=y)
-
-
-@op
-def power_backward(dy: Any, x: Any, dx: Any, *, exponent: float) -> None:
-    """dx = exponent x ** (exponent - 1) dy."""
-    np.power(x, exponent - 1, out=dx)
-    np.multiply(dx, exponent, out=dx)
-    np.multiply(dx, dy, out=dx)
-
-
-def put_product(dy: Any, factor: Any, target: Any) -> None:
+    The first of the arrays has the broadcast shape.  It is done some rows at a time, so that what the formula makes
+    stays small.
+    """
     if target is None:
         return
-    if target.shape == dy.shape:
-        np.multiply(dy, factor, out=target)
-    else:
-        put(dy * factor, target, False)
+    shape = arrays[0].shape
+    spread = [np.broadcast_to(array, shape) for array in arrays]
+    whole = target.reshape((1,) * (len(shape) - target.ndim) + target.shape)  # with all axes that were broadcast
+    reduced = whole.shape != shape
+    if reduced and not add:
+        whole.fill(0)
+    for rows in row_blocks(shape):
+        place = rows if shape and whole.shape[0] == shape[0] else ...
+        part = formula(*(array[rows] for array in spread))
+        if reduced or add:
+            np.add(whole[place], sum_to(part, whole[place].shape), out=whole[place])
+        else:
+            whole[place] = part
 
 
-def put(gradient: Any, target: Any, add: bool) -> None:
-    """Write the gradient into target, or add it, summed over the axes along which target was broadcast."""
-    if target is None:
-        return
-    summed = sum_to(gradient, target.shape)
-    if add:
-        np.add(target, summed, out=target)
-    else:
-        target[...] = summed
+def row_blocks(shape: tuple[int, ...]) -> Iterator[Any]:
+    """Indices that cover an array of this shape, some of its rows at a time."""
+    if not shape:
+        return iter([...])
+    step = max(1, AT_ONCE * shape[0] // max(1, prod(shape)))
+    return (slice(start, start + step) for start in range(0, shape[0], step))
 
 
 def sum_to(array: Any, shape: tuple[int, ...]) -> Any:
-    """`array` summed over the axes along which an array of `shape` was broadcast to it."""
-    if array.shape == shape:
-        return array
-    extra = array.ndim - len(shape)
-    stretched = [extra + axis for axis, extent in enumerate(shape) if extent == 1 and array.shape[extra + axis] != 1]
-    return array.sum(axis=(*range(extra), *stretched)).reshape(shape)
+    """`array` summed over the axes that `shape` has as 1."""
+    stretched = tuple(axis for axis, extent in enumerate(shape) if extent == 1 and array.shape[axis] != 1)
+    return array.sum(axis=stretched, keepdims=True) if stretched else array

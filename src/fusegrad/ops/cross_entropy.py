@@ -1,70 +1,165 @@
 """Softmax and cross-entropy in one op, with classes on the last axis.
 
 Shapes: x, dx, probability (…, classes); target (…) integers in 0 .. classes-1, or (…, classes), a distribution per
-row; weight (rows,) or None; class_weight (classes,) or None, below c; y, dy ().
+row; weight (rows,) or None; class_weight (classes,) or None, below c; losses, factor (rows,) are space that the ops
+overwrite, as is goal, of x's shape, which holds the smoothed targets c ((1 - s) target + s / classes); with labels and
+smoothing s = 0 it is None; y, dy ().
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from fusegrad.ops.op import op
+from fusegrad.ops.op import Bound, bound_op
 from fusegrad.ops.shape import rows
-from fusegrad.ops.weighting import scale_gradient, weighted_mean
+from fusegrad.ops.weighting import put_factor, put_mean, total
 
 
-@op
-def forward(x: Any, target: Any, weight: Any, class_weight: Any, y: Any, probability: Any) -> None:
-    """y = the (weighted) mean of -log p[label], or of -Σ c target log p for distributions, with p = softmax(x).
+@bound_op
+def forward(
+    evaluator: str,
+    x: Any,
+    target: Any,
+    weight: Any,
+    class_weight: Any,
+    smoothing: float,
+    goal: Any,
+    losses: Any,
+    y: Any,
+    probability: Any,
+) -> Bound:
+    """y = the (weighted) mean of -log p[label], or of -Σ goal log p, with p = softmax(x).
 
-    With labels, c[label] is part of the weight of a row: Σ w c (-log p) / Σ w c.
+    With labels, c[label] is part of the weight of a row: Σ w c (-log p) / Σ w c; and so it is under smoothing, where
+    the mean is Σ w (-Σ goal log p) / Σ w c, because goal has c already.  As PyTorch has it.
     """
-    x, probability = rows(x), rows(probability)
-    peak, log_sums = softmax(x, probability)
+    if goal is None:
+        return partial(forward_of_labels, x, target, weight, class_weight, losses, y, probability)
+    return partial(forward_of_goals, x, target, weight, class_weight, smoothing, goal, losses, y, probability)
+
+
+@bound_op
+def backward(
+    evaluator: str,
+    dy: Any,
+    probability: Any,
+    target: Any,
+    weight: Any,
+    class_weight: Any,
+    smoothing: float,
+    goal: Any,
+    factor: Any,
+    dx: Any,
+) -> Bound:
+    """dx = (p - onehot(label)) dy w c / Σ w c, or (p Σ goal - goal) dy w / Σ w, with Σ w c for labels."""
+    if goal is None:
+        return partial(backward_of_labels, dy, probability, target, weight, class_weight, factor, dx)
+    return partial(backward_of_goals, dy, probability, target, weight, class_weight, smoothing, goal, factor, dx)
+
+
+def forward_of_labels(
+    x: Any, target: Any, weight: Any, class_weight: Any, losses: Any, y: Any, probability: Any
+) -> None:
+    x, probability, labels = rows(x), rows(probability), target.reshape(-1)
+    np.subtract(x, x.max(1, keepdims=True), out=probability)
+    chosen = probability[np.arange(len(labels)), labels]
+    log_sums = exponentials(probability)
+    np.subtract(log_sums, chosen, out=losses)
+    put_mean(losses, row_weights(labels, weight, class_weight), y)
+
+
+def backward_of_labels(
+    dy: Any, probability: Any, target: Any, weight: Any, class_weight: Any, factor: Any, dx: Any
+) -> None:
+    dx, probability, labels = rows(dx), rows(probability), target.reshape(-1)
+    dx[...] = probability
+    dx[np.arange(len(labels)), labels] -= 1
+    scale_rows(dx, dy, row_weights(labels, weight, class_weight), factor)
+
+
+def forward_of_goals(
+    x: Any,
+    target: Any,
+    weight: Any,
+    class_weight: Any,
+    smoothing: float,
+    goal: Any,
+    losses: Any,
+    y: Any,
+    probability: Any,
+) -> None:
+    x, probability, goal = rows(x), rows(probability), rows(goal)
+    put_goal(target, class_weight, smoothing, goal)
+    sums = goal.sum(1)
+    np.subtract(x, x.max(1, keepdims=True), out=probability)
+    np.multiply(goal, probability, out=goal)
+    goal.sum(1, out=losses)
+    np.subtract(exponentials(probability) * sums, losses, out=losses)
+    put_mean(losses, weight, y)
+    np.multiply(y, over_class_weights(target, weight, class_weight), out=y)
+
+
+def backward_of_goals(
+    dy: Any,
+    probability: Any,
+    target: Any,
+    weight: Any,
+    class_weight: Any,
+    smoothing: float,
+    goal: Any,
+    factor: Any,
+    dx: Any,
+) -> None:
+    dx, probability, goal = rows(dx), rows(probability), rows(goal)
+    put_goal(target, class_weight, smoothing, goal)
+    np.multiply(probability, goal.sum(1, keepdims=True), out=dx)
+    np.subtract(dx, goal, out=dx)
+    scale_rows(dx, dy * over_class_weights(target, weight, class_weight), weight, factor)
+
+
+def put_goal(target: Any, class_weight: Any, smoothing: float, goal: Any) -> None:
+    """goal = c ((1 - s) target + s / classes), with the one-hot rows of labels as target."""
     if target.dtype.kind == "f":
-        losses = log_sums - (x - peak)
-        np.multiply(losses, goals(target, class_weight), out=losses)
-        y[...] = weighted_mean(losses.sum(1), weight)
+        np.multiply(rows(target), 1 - smoothing, out=goal)
     else:
-        labels = target.reshape(-1)
-        chosen = x[np.arange(len(labels)), labels]
-        y[...] = weighted_mean(log_sums[:, 0] - (chosen - peak[:, 0]), row_weights(labels, weight, class_weight))
+        goal.fill(0)
+        goal[np.arange(len(goal)), target.reshape(-1)] = 1 - smoothing
+    np.add(goal, smoothing / goal.shape[1], out=goal)
+    if class_weight is not None:
+        np.multiply(goal, class_weight, out=goal)
 
 
-@op
-def backward(dy: Any, probability: Any, target: Any, weight: Any, class_weight: Any, dx: Any) -> None:
-    """dx = (p - onehot(label)) dy w c / Σ w c, or (p Σ c target - c target) dy w / Σ w for distributions."""
-    dx, probability = rows(dx), rows(probability)
-    if target.dtype.kind == "f":
-        goal = goals(target, class_weight)
-        np.multiply(probability, goal.sum(1, keepdims=True), out=dx)
-        np.subtract(dx, goal, out=dx)
-    else:
-        labels = target.reshape(-1)
-        dx[...] = probability
-        dx[np.arange(len(labels)), labels] -= 1
-        weight = row_weights(labels, weight, class_weight)
-    scale_gradient(dx, dy, weight, len(dx))
+def over_class_weights(target: Any, weight: Any, class_weight: Any) -> Any:
+    """Σ w / Σ w c[label], by which a mean over rows becomes one over the weights of their labels; 1 without those."""
+    if class_weight is None or target.dtype.kind == "f":
+        return 1
+    by_class = class_weight[target.reshape(-1)]
+    if weight is None:
+        return len(by_class) / total(by_class) * by_class.any()
+    return weight.sum() / total(by_class * weight) * (by_class * weight).any()
 
 
-def goals(target: Any, class_weight: Any) -> Any:
-    """The distributions, one per row, times the factors of the classes."""
-    return rows(target) if class_weight is None else rows(target) * class_weight
+def exponentials(shifted: Any) -> Any:
+    """Turn logits, the largest of a row being 0, into softmax in place; returns log Σ exp per row, (rows,).
 
-
-def softmax(x: Any, probability: Any) -> tuple[Any, Any]:
-    """Write softmax(x) into `probability`; returns the peak and log Σ exp(x - peak) per row, each (rows, 1).
-
-    They are kept apart, because their sum would lose the digits of a small loss beside large logits.
+    It and the logits are kept apart, because their sum would lose the digits of a small loss beside large logits.
     """
-    peak = x.max(1, keepdims=True)
-    np.subtract(x, peak, out=probability)
-    np.exp(probability, out=probability)
-    sums = probability.sum(1, keepdims=True)
-    np.divide(probability, sums, out=probability)
-    return peak, np.log(sums)
+    np.exp(shifted, out=shifted)
+    sums = shifted.sum(1, keepdims=True)
+    np.divide(shifted, sums, out=shifted)
+    return np.log(sums[:, 0])
+
+
+def scale_rows(dx: Any, dy: Any, weight: Any, factor: Any) -> None:
+    """dx times the gradient of the (weighted) mean over rows."""
+    if weight is None:
+        np.multiply(dx, dy[()] / len(dx), out=dx)  # [()]: arithmetic of NumPy scalars is faster than that of 0-d arrays
+    else:
+        put_factor(weight, dy, len(dx), factor)
+        np.multiply(dx, factor[:, None], out=dx)
 
 
 def row_weights(labels: Any, weight: Any, class_weight: Any) -> Any:

@@ -1,14 +1,18 @@
-"""One op, two implementations under one name: a NumPy reference and a fused kernel."""
+"""Ops: one name, one meaning, and an implementation for everything that computes arrays."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
 
 Implementation = Callable[..., None]
+Bound = Callable[[], None]
+Binder = Callable[..., Bound]
+Flops = Callable[..., int]
 
 
 class Op:
@@ -18,21 +22,74 @@ class Op:
     references therefore use only what NumPy and CuPy share.
     """
 
+    flops: Flops  # of a call, for its arguments or anything else that has their shape and size
+
     def __init__(self, reference: Implementation) -> None:
         update_wrapper(self, reference)
         self.reference = reference
         self.launch = reference
+        self.flops = one_per_element
 
     def cuda(self, launch: Implementation) -> Implementation:
         """Register the launch of the fused kernel: same parameters, same meaning."""
         self.launch = launch
         return launch
 
+    def bound(self, evaluator: str, *arrays: Any, **options: Any) -> Bound:
+        """This op on these arrays, for good: a function without arguments that `evaluator` is the fastest way to run.
+
+        `evaluator` is "numpy", "numba" or "cuda".  What can be done beforehand is done here, once.
+        """
+        return partial(self.launch if evaluator == "cuda" else self.reference, *arrays, **options)
+
+    def __deepcopy__(self, memo: object) -> Op:
+        return self
+
     def __call__(self, *arrays: Any, **options: Any) -> None:
-        run = self.reference if type(arrays[0]) is np.ndarray else self.launch
+        run = self.reference if any(type(array) is np.ndarray for array in arrays) else self.launch
         run(*arrays, **options)
+
+
+class BoundOp(Op):
+    """An op that is written as its binding: `bind(evaluator, *arrays)` does what needs doing once and returns the rest.
+
+    Its parameters are those of `bind` after the evaluator; or `names`, of which those that begin with `add_` are False
+    where they are not given.
+    """
+
+    def __init__(self, bind: Binder, names: tuple[str, ...] | None = None, flops: Flops | None = None) -> None:
+        update_wrapper(self, bind)
+        self.bind = bind
+        self.flops = flops or one_per_element
+        self.reference, self.launch = partial(self.at_once, "numpy"), partial(self.at_once, "cuda")
+        parameters = list(inspect.signature(bind).parameters.values())[1:] if names is None else map(parameter, names)
+        self.__signature__ = inspect.Signature(list(parameters))
+
+    def bound(self, evaluator: str, *arrays: Any, **options: Any) -> Bound:
+        given = self.__signature__.bind(*arrays, **options)
+        given.apply_defaults()
+        return self.bind(evaluator, **given.arguments)
+
+    def at_once(self, evaluator: str, *arrays: Any, **options: Any) -> None:
+        with np.errstate(all="ignore"):  # as `Backend.run` has it
+            self.bound(evaluator, *arrays, **options)()
+
+
+def one_per_element(*arrays: Any) -> int:
+    """The floating-point operations of an op of which no more is known: one for every element of its largest array."""
+    return max((array.size for array in arrays if hasattr(array, "size")), default=0)
+
+
+def parameter(name: str) -> inspect.Parameter:
+    default = False if name.startswith("add_") else inspect.Parameter.empty
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
 
 
 def op(reference: Implementation) -> Op:
     """Make an op of its NumPy reference; a kernel can be registered beside it with `.cuda`."""
     return Op(reference)
+
+
+def bound_op(bind: Binder) -> BoundOp:
+    """Make an op of the function that binds it."""
+    return BoundOp(bind)

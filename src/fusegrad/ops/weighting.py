@@ -1,6 +1,6 @@
 """What the losses share: the mean over a batch in which every sample has a weight.
 
-Shapes: losses (batch, …); weight (batch,) or None for equal weights.
+Shapes: losses (batch, …); weight (batch,) or None for equal weights; factor (batch,); y, dy ().
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ from typing import Any
 import numpy as np
 
 
-def weighted_mean(losses: Any, weight: Any) -> Any:
-    """The mean over all elements, or over samples by weight: Σ wᵢ mean(lossesᵢ) / Σ wᵢ."""
+def put_mean(losses: Any, weight: Any, y: Any) -> None:
+    """y = the mean over all elements, or over samples by weight: Σ wᵢ mean(lossesᵢ) / Σ wᵢ."""
     if weight is None:
-        return losses.sum() / losses.size  # a third of the time of `mean` on small arrays
-    per_sample = losses.reshape(len(losses), -1).mean(1)
-    return np.vdot(per_sample, weight) / total(weight)
+        y[...] = losses.sum() / losses.size  # a third of the time of `mean` on small arrays
+    else:
+        per_sample = losses.reshape(len(losses), -1).mean(1)
+        y[...] = np.vdot(per_sample, weight) / total(weight)
 
 
-def scale_gradient(dx: Any, dy: Any, weight: Any, count: int) -> None:
-    """dx *= dy / count, or dy wᵢ / (Σ w · count / batch): the gradient of `weighted_mean` over `count` losses."""
-    if weight is None:
-        np.multiply(dx, dy[()] / count, out=dx)  # [()]: arithmetic of NumPy scalars is faster than that of 0-d arrays
-        return
-    per_sample = weight * (dy * (len(weight) / count) / total(weight))
-    np.multiply(dx, per_sample.reshape(-1, *(1,) * (dx.ndim - 1)), out=dx)
+def put_factor(weight: Any, dy: Any, count: int, factor: Any) -> None:
+    """factor = dy wᵢ / (Σ w · count / batch): what a sample's weight makes of the gradient of the mean."""
+    np.multiply(weight, dy * (len(weight) / count) / total(weight), out=factor)
 
 
 def total(weight: Any) -> Any:

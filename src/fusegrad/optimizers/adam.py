@@ -1,22 +1,21 @@
-"""Adam and AdamW."""
+"""Adam, AMSGrad and AdamW."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
-from fusegrad.ops import adam
-from fusegrad.optimizers.base import Optimizer
+from fusegrad.expr import Expr, maximum, sqrt
+from fusegrad.optimizers.base import Limits, Options
+from fusegrad.optimizers.moments import Moments
 from fusegrad.schedules import Schedule
 
 
-class Adam(Optimizer):
+class Adam(Moments):
     """m = β₁ m + (1-β₁) g, v = β₂ v + (1-β₂) g², value -= lr · m̂ / (sqrt(v̂) + eps), with bias-corrected m̂ and v̂.
 
-    Kingma and Ba, 2015, arXiv:1412.6980.  Decay is added to the gradient; see `AdamW`.
+    Kingma and Ba, 2015, arXiv:1412.6980.  With `amsgrad`, the largest v so far takes the place of v: see `AMSGrad`.
+    Decay is added to the gradient: see `AdamW`.  Options: see `Optimizer`.
     """
-
-    slots = ("m", "v")
-    decoupled = False
 
     def __init__(
         self,
@@ -24,41 +23,52 @@ class Adam(Optimizer):
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
+        amsgrad: bool = False,
+        **options: Unpack[Options],
     ) -> None:
-        super().__init__(lr, weight_decay=weight_decay, clip_norm=clip_norm)
-        self.require(all(0 <= beta < 1 for beta in betas), "betas", "in 0 .. 1", betas)
-        self.require(eps > 0, "eps", "above 0", eps)
-        self.betas, self.eps = betas, eps
+        super().__init__(lr, betas=betas, eps=eps, **options)
+        self.slots = ("m", "v", "largest") if amsgrad else ("m", "v")
 
-    def scalars(self, count: int) -> dict[str, float]:
-        beta1, beta2 = self.betas
-        return {"rate": self.lr(count - 1), "correction1": 1 - beta1**count, "correction2": 1 - beta2**count}
-
-    def update(
+    def rule(
         self,
-        value: Any,
-        grad: Any,
-        m: Any,
-        v: Any,
-        rate: Any,
-        scale: Any,
-        correction1: Any,
-        correction2: Any,
-        weight_decay: float,
+        value: Expr,
+        grad: Expr,
+        m: Expr,
+        v: Expr,
+        rate: Expr,
+        correction1: Expr,
+        correction2: Expr,
+        largest: Expr | None = None,
+    ) -> tuple[Expr, ...]:
+        m, v = self.first(grad, m), self.second(grad, v)
+        seen = (v,) if largest is None else (v, maximum(largest, v))
+        # m̂ / (sqrt(v̂) + eps) with both corrections moved out of the loop
+        step = m / (sqrt(seen[-1]) + correction2 * self.eps) * (rate * correction2 / correction1)
+        return value - step, m, *seen
+
+
+class AMSGrad(Adam):
+    """`Adam(amsgrad=True)`: value -= lr · m̂ / (sqrt(v̂) + eps), where v̂ comes of the largest v so far.
+
+    Rates thus never grow again.  Reddi, Kale and Kumar, 2018, arXiv:1904.09237.  Options: see `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        lr: float | Schedule = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        **options: Unpack[Options],
     ) -> None:
-        options = {"beta1": self.betas[0], "beta2": self.betas[1], "eps": self.eps, "decoupled": self.decoupled}
-        adam.update(value, grad, m, v, rate, scale, correction1, correction2, weight_decay=weight_decay, **options)
+        super().__init__(lr, betas=betas, eps=eps, amsgrad=True, **options)
 
 
 class AdamW(Adam):
     """Adam whose decay shrinks the value by lr · weight_decay and leaves the gradient alone.
 
-    Loshchilov and Hutter, 2019, arXiv:1711.05101.
+    Loshchilov and Hutter, 2019, arXiv:1711.05101.  Options: see `Optimizer`.
     """
-
-    decoupled = True
 
     def __init__(
         self,
@@ -67,6 +77,9 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
-        clip_norm: float | None = None,
+        amsgrad: bool = False,
+        **options: Unpack[Limits],
     ) -> None:
-        super().__init__(lr, betas=betas, eps=eps, weight_decay=weight_decay, clip_norm=clip_norm)
+        super().__init__(
+            lr, betas=betas, eps=eps, amsgrad=amsgrad, weight_decay=weight_decay, decoupled=True, **options
+        )

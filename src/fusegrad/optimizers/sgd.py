@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
-from fusegrad.ops import sgd
-from fusegrad.optimizers.base import Optimizer
+from fusegrad.expr import Expr
+from fusegrad.optimizers.base import Optimizer, Options
 from fusegrad.schedules import Schedule
 
 
 class SGD(Optimizer):
-    """value -= lr · velocity, velocity = momentum · velocity + gradient; with `nesterov`, one step ahead.
+    """value -= lr · velocity, velocity = momentum · velocity + (1 - dampening) · gradient, undamped at first.
 
-    Robbins and Monro, 1951; Polyak, 1964; Sutskever et al., 2013, for Nesterov's form.  Decay is added to gradients.
+    With `nesterov`, value -= lr · (gradient + momentum · velocity), one step ahead.  Robbins and Monro, 1951; Polyak,
+    1964; Sutskever et al., 2013.  Options: see `Optimizer`.
     """
 
     def __init__(
@@ -20,20 +21,28 @@ class SGD(Optimizer):
         lr: float | Schedule = 0.01,
         *,
         momentum: float = 0.0,
+        dampening: float = 0.0,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        super().__init__(lr, weight_decay=weight_decay, clip_norm=clip_norm)
+        super().__init__(lr, **options)
         self.require(0 <= momentum < 1, "momentum", "in 0 .. 1", momentum)
         self.require(momentum > 0 or not nesterov, "momentum", "above 0 with nesterov", momentum)
-        self.momentum, self.nesterov = momentum, nesterov
+        self.require(0 <= dampening < 1, "dampening", "in 0 .. 1", dampening)
+        fits = dampening == 0 or (momentum > 0 and not nesterov)
+        self.require(fits, "dampening", "0 without momentum or with nesterov", dampening)
+        self.momentum, self.dampening, self.nesterov = momentum, dampening, nesterov
         self.slots = ("velocity",) if momentum else ()
-        self.update = self.momentum_update if momentum else self.plain_update
 
-    def plain_update(self, value: Any, grad: Any, rate: Any, scale: Any, weight_decay: float) -> None:
-        sgd.update(value, grad, rate, scale, weight_decay=weight_decay)
+    def scalars(self, count: int) -> dict[str, float]:
+        undamped = {"undamped": 1.0 if count == 1 else 1 - self.dampening} if self.dampening else {}
+        return super().scalars(count) | undamped
 
-    def momentum_update(self, value: Any, grad: Any, velocity: Any, rate: Any, scale: Any, weight_decay: float) -> None:
-        options = {"momentum": self.momentum, "nesterov": self.nesterov, "weight_decay": weight_decay}
-        sgd.momentum_update(value, grad, velocity, rate, scale, **options)
+    def rule(
+        self, value: Expr, grad: Expr, rate: Expr, velocity: Expr | None = None, undamped: Expr | float = 1.0
+    ) -> tuple[Expr, ...]:
+        if velocity is None:
+            return (value - rate * grad,)
+        velocity = self.momentum * velocity + grad * undamped
+        direction = grad + self.momentum * velocity if self.nesterov else velocity
+        return value - rate * direction, velocity

@@ -39,7 +39,8 @@ class Paced:
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.slots, self.update = optimizer.slots, optimizer.update
-        self.weight_decay, self.clip_norm = optimizer.weight_decay, optimizer.clip_norm
+        self.decays, self.clip_norm = optimizer.decays, optimizer.clip_norm
+        self.per_parameter = optimizer.per_parameter
         self.reductions: tuple[Reduction, ...] = ()
 
     def scalars(self, count: int) -> Mapping[str, float]:

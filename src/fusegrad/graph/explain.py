@@ -1,0 +1,62 @@
+"""What a program does, call by call, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusegrad.graph.calls import SEED, STEP, Call
+from fusegrad.graph.schedule import Schedule
+from fusegrad.graph.spec import Buffer, Constant, Spec
+from fusegrad.graph.value import Node
+from fusegrad.ops.op import one_per_element
+
+
+def specs_of(nodes: Sequence[Node], dtype: str) -> dict[Buffer, Spec]:
+    """The Specs of all that the planner does not place: parameters, their gradients, constants, seed and step."""
+    specs: dict[Buffer, Spec] = {SEED: Spec((), "uint64"), STEP: Spec((), "uint64")}
+    for node in nodes:
+        for param in node.layer.layer_params().values():
+            specs |= dict.fromkeys([param.data, param.gradient], Spec(param.shape, dtype))
+        for item in node.extra.values():
+            if isinstance(item, Constant):
+                specs[item] = Spec(item.array.shape, item.array.dtype.name)
+    return specs
+
+
+def explained(before: Schedule, after: Schedule, specs: Mapping[Buffer, Spec]) -> str:
+    """The calls of a graph as it was written and as it runs, with the bytes that each moves and its FLOPs.
+
+    Bytes count every array that a call names once; FLOPs additions, products, comparisons and functions such as exp
+    as one each, and one per element for calls of which no more is known.
+    """
+    parts = []
+    for title, schedule in (("as written", before), ("as it runs", after)):
+        rows = [row(call, specs) for call in [*schedule.forward, *schedule.backward]]
+        parts.append(table(title, rows))
+    return "\n\n".join(parts)
+
+
+def row(call: Call, specs: Mapping[Buffer, Spec]) -> tuple[str, str, int, int]:
+    """Label, shape of the largest array, bytes and FLOPs of a call."""
+    shown = [described(argument, specs) for argument in call.arguments]
+    arrays = list({id(b): specs.get(b, b.spec) for b in call.buffers()}.values())
+    known = [spec for spec in arrays if spec is not None]
+    largest = max(known, key=lambda spec: spec.size, default=Spec(()))
+    flops = getattr(call.function, "flops", one_per_element)(*shown)
+    return call.label, str(largest.shape), sum(spec.nbytes for spec in known), flops
+
+
+def described(argument: Any, specs: Mapping[Buffer, Spec]) -> Any:
+    """An argument of a call with Specs in the place of arrays."""
+    if isinstance(argument, tuple):
+        return tuple(described(item, specs) for item in argument)
+    return specs.get(argument, argument.spec) if isinstance(argument, Buffer) else argument
+
+
+def table(title: str, rows: Sequence[tuple[str, str, int, int]]) -> str:
+    total = ("", "", sum(row[2] for row in rows), sum(row[3] for row in rows))
+    lines = [f"{title}: {len(rows)} calls", f"  {'call':<28}{'shape':<20}{'bytes':>14}{'FLOPs':>16}"]
+    for label, shape, nbytes, flops in [*rows, total]:
+        lines.append(f"  {label:<28}{shape:<20}{nbytes:>14,}{flops:>16,}".rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,110 @@
+"""Softmax and cross-entropy of integer labels for Numba: every row is read once and stays in a cache.
+
+The text of these functions goes into a generated module, where `exp` and `log` are our polynomials; see
+`expr/numba_text.py`.  They run as they stand, too, on Python's numbers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from fusegrad.expr.modules import generated_module
+from fusegrad.expr.numba_loop import LEAST_PER_THREAD
+from fusegrad.expr.numba_text import module_text
+from fusegrad.expr.polynomials import exp, log
+from fusegrad.expr.threads import run_together, shares
+from fusegrad.ops.matmul import in_turn
+from fusegrad.ops.op import Bound
+from fusegrad.ops.weighting import put_factor, put_mean
+
+
+def largest(row: Any) -> Any:
+    """The largest number of a row."""
+    peak = row[0]
+    for j in range(row.size):
+        peak = row[j] if row[j] > peak else peak
+    return peak
+
+
+def total(row: Any) -> Any:
+    """The sum of a row."""
+    summed = np.float32(0.0)
+    for j in range(row.size):
+        summed += row[j]
+    return summed
+
+
+def forward(x: Any, labels: Any, probability: Any, losses: Any) -> None:
+    """probability = softmax(x) and losses = -log probability[label], row by row."""
+    for i in range(x.shape[0]):
+        row, out = x[i], probability[i]
+        peak = largest(row)
+        for j in range(row.size):
+            out[j] = exp(row[j] - peak)
+        summed = total(out)
+        scale = np.float32(1.0) / summed
+        for j in range(row.size):
+            out[j] = out[j] * scale
+        losses[i] = log(summed) - (row[labels[i]] - peak)  # apart: their sum would lose the digits of a small loss
+
+
+def backward(probability: Any, labels: Any, factor: Any, dx: Any) -> None:
+    """dx = (probability - onehot(label)) factor, row by row."""
+    for i in range(dx.shape[0]):
+        row, out, scale = probability[i], dx[i], factor[i]
+        for j in range(row.size):
+            out[j] = row[j] * scale
+        out[labels[i]] = (row[labels[i]] - np.float32(1.0)) * scale
+
+
+def forward_and_mean(x: Any, labels: Any, probability: Any, losses: Any, y: Any) -> None:
+    """`forward`, and y = the mean of the losses."""
+    forward(x, labels, probability, losses)
+    summed = 0.0
+    for i in range(losses.size):
+        summed += losses[i]
+    y[()] = summed / losses.size
+
+
+def backward_of_mean(probability: Any, labels: Any, dy: Any, rows: int, dx: Any) -> None:
+    """dx = (probability - onehot(label)) dy / rows."""
+    scale = np.float32(dy[()] / rows)
+    for i in range(dx.shape[0]):
+        row, out = probability[i], dx[i]
+        for j in range(row.size):
+            out[j] = row[j] * scale
+        out[labels[i]] = (row[labels[i]] - np.float32(1.0)) * scale
+
+
+@cache
+def compiled() -> Any:
+    """The module in which these functions are compiled."""
+    reductions, loops = (largest, total), (forward, backward, forward_and_mean, backward_of_mean)
+    code = [f"@reduction\n{inspect.getsource(function)}" for function in reductions]
+    code += [f"@compiled\n{inspect.getsource(function)}" for function in loops]
+    return generated_module(
+        module_text("cross-entropy", {"exp", "log"}, "\n\n".join(["from typing import Any", *code]))
+    )
+
+
+def bind_forward(x: Any, labels: Any, weight: Any, losses: Any, y: Any, probability: Any) -> Bound:
+    """The op's forward pass on rows, split over threads where it is large."""
+    module, pieces = compiled(), shares(len(x), max(1, LEAST_PER_THREAD // x.shape[1]), 1)
+    if weight is None and len(pieces) == 1:
+        return partial(module.forward_and_mean, x, labels, probability, losses, y)
+    calls = [partial(module.forward, x[p], labels[p], probability[p], losses[p]) for p in pieces]
+    return in_turn([partial(run_together, calls), partial(put_mean, losses, weight, y)])
+
+
+def bind_backward(dy: Any, probability: Any, labels: Any, weight: Any, factor: Any, dx: Any) -> Bound:
+    """The op's backward pass on rows, split over threads where it is large."""
+    module, pieces = compiled(), shares(len(dx), max(1, LEAST_PER_THREAD // dx.shape[1]), 1)
+    if weight is None:
+        calls = [partial(module.backward_of_mean, probability[p], labels[p], dy, len(dx), dx[p]) for p in pieces]
+        return calls[0] if len(calls) == 1 else partial(run_together, calls)
+    calls = [partial(module.backward, probability[p], labels[p], factor[p], dx[p]) for p in pieces]
+    return in_turn([partial(put_factor, weight, dy, len(dx), factor), partial(run_together, calls)])

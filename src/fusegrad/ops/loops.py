@@ -1,0 +1,106 @@
+"""Loops over elements as ops: scalar functions and their gradients, applied to arrays.
+
+Shapes: every argument of the function, y, dy and every d<argument> of one shape, in C order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+from fusegrad.expr import Expr, Function
+from fusegrad.expr.evaluate import evaluate
+from fusegrad.expr.loop import COLUMN, NUMBER, Loop, loop
+from fusegrad.expr.node import argument, topological
+from fusegrad.expr.numba_loop import bind_numba
+from fusegrad.expr.numpy_loop import bind_numpy
+from fusegrad.ops.op import Bound, BoundOp, Flops, one_per_element
+
+Arrays = Mapping[str, Any]
+
+
+def bind_loop(evaluator: str, work: Loop, arrays: Arrays) -> Bound:
+    """The loop over these arrays, by the evaluator, or by NumPy where that does not compute their dtype."""
+    target = arrays[work.assignments[0][0]]
+    if evaluator == "cuda":
+        return partial(run_directly, work, dict(arrays))
+    return (bind_numba if evaluator == "numba" and target.dtype == "float32" else bind_numpy)(work, arrays)
+
+
+def run_directly(work: Loop, arrays: Arrays) -> None:
+    """A loop by whole-array operations of the module that the arrays belong to."""
+    reads = {name: arrays[name] for name in work.names()}
+    for name, layout in work.layouts:
+        if layout == COLUMN and name in reads:
+            reads[name] = reads[name][..., None]
+    results = evaluate(work.roots, reads)
+    for (target, _), result in zip(work.assignments, results, strict=True):
+        arrays[target][...] = result.reshape(arrays[target].shape)
+
+
+@lru_cache(maxsize=1024)
+def forward(function: Function) -> BoundOp:
+    """y = f(…), named by the arguments of the function and y."""
+
+    def bind(evaluator: str, **arrays: Any) -> Bound:
+        return bind_loop(evaluator, loop(function.name, {"y": function.output}), arrays)
+
+    return BoundOp(bind, (*function.arguments, "y"), flops_of([function.output]))
+
+
+@lru_cache(maxsize=1024)
+def backward(function: Function) -> BoundOp:
+    """d<argument> = dy ∂f/∂argument for every argument, or += where `add_d<argument>`; None where nobody needs it.
+
+    Named by dy, what the derivatives are made of (see `Function.kept_slopes`), the gradients, and whether to add.
+    """
+    slopes = dict(zip(function.arguments, function.kept_slopes, strict=True))
+    grads = [f"d{name}" for name in slopes]
+
+    def bind(evaluator: str, **arrays: Any) -> Bound:
+        assignments = gradients(slopes, argument("dy"), arrays)
+        return bind_loop(evaluator, loop(f"{function.name}_backward", assignments), arrays)
+
+    names = ("dy", *kept(function), *grads, *(f"add_{grad}" for grad in grads))
+    return BoundOp(bind, names, flops_of([argument("dy") * slope for slope in slopes.values()]))
+
+
+@lru_cache(maxsize=1024)
+def update(function: Function, targets: tuple[str, ...]) -> BoundOp:
+    """The outputs of the function overwrite the arrays `targets`; arguments are flat arrays, scalars 0-d ones."""
+    work = loop(
+        function.name, dict(zip(targets, function.outputs, strict=True)), **dict.fromkeys(function.scalars, NUMBER)
+    )
+
+    def bind(evaluator: str, **arrays: Any) -> Bound:
+        return bind_loop(evaluator, work, arrays)
+
+    return BoundOp(bind, (*function.arguments, *function.scalars), flops_of(function.outputs))
+
+
+def flops_of(expressions: Sequence[Expr]) -> Flops:
+    """One floating-point operation for every node, functions such as exp counting as one, for every element."""
+    each = operations(expressions)
+    return lambda *arrays: each * one_per_element(*arrays)
+
+
+def operations(expressions: Sequence[Expr]) -> int:
+    return sum(bool(node.args) and node.op != "named" for node in topological(expressions))
+
+
+def kept(function: Function) -> list[str]:
+    """The arrays that the derivatives of a function are computed from: its arguments, or "y"."""
+    reads = [node.value for node in topological(function.kept_slopes) if node.op == "argument"]
+    return [name for name in (*function.arguments, "y") if name in reads]
+
+
+def gradients(slopes: Mapping[str, Expr], dy: Expr, arrays: Arrays) -> dict[str, Expr]:
+    """What is to be assigned to each gradient that is needed."""
+    assignments = {}
+    for name, slope in slopes.items():
+        grad = f"d{name}"
+        if arrays[grad] is not None:
+            part = dy * slope
+            assignments[grad] = argument(grad) + part if arrays[f"add_{grad}"] else part
+    return assignments

@@ -1,0 +1,78 @@
+"""LAMB: Adam whose step is as long, in proportion to the parameter, whatever the gradients."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from fusegrad.expr import sqrt
+from fusegrad.ops import BoundOp
+from fusegrad.optimizers.base import Limits
+from fusegrad.optimizers.moments import Moments
+from fusegrad.schedules import Schedule
+
+
+class LAMB(Moments):
+    """direction = m̂ / (sqrt(v̂) + eps) + weight_decay · value, value -= lr · ‖value‖ / ‖direction‖ · direction.
+
+    The norms are those of each parameter; where one is 0, their ratio counts as 1.  m and v are those of Adam.  You et
+    al., 2020, arXiv:1904.00962.  Options: see `Optimizer`.
+    """
+
+    slots = ("m", "v", "direction")
+    per_parameter = True
+
+    def __init__(
+        self,
+        lr: float | Schedule = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-6,
+        weight_decay: float = 0.01,
+        **options: Unpack[Limits],
+    ) -> None:
+        super().__init__(lr, betas=betas, eps=eps, weight_decay=weight_decay, decoupled=True, **options)
+
+    def scalars(self, count: int) -> dict[str, float]:
+        return super().scalars(count) | {"ratio": 1.0}  # of which an update makes that of the parameter
+
+    def update(self, decay: bool) -> BoundOp:
+        look, step = self.look(decay), self.step()
+
+        def bind(evaluator: str, **arrays: Any) -> Any:
+            looking, stepping = (part.bound(evaluator, **named(part, arrays)) for part in (look, step))
+            value, direction, ratio = (arrays[name] for name in ("value", "direction", "ratio"))
+
+            def run() -> None:
+                looking()
+                ratio[...] = trust_ratio(value, direction)
+                stepping()
+
+            return run
+
+        return BoundOp(bind, tuple(dict.fromkeys([*look.__signature__.parameters, *step.__signature__.parameters])))
+
+    def look(self, decay: bool) -> BoundOp:
+        """The first pass: the moments, and where to go."""
+        known = self.known()
+        value, correction1, correction2 = known["value"], known["correction1"], known["correction2"]
+        grad = self.gradient(value, known["grad"] * known["scale"], decay)
+        m, v = self.first(grad, known["m"]), self.second(grad, known["v"])
+        adam = m / (sqrt(v) + correction2 * self.eps) * (correction2 / correction1)
+        return self.traced(("m", "v", "direction"), (m, v, adam + value * (self.weight_decay if decay else 0.0)))
+
+    def step(self) -> BoundOp:
+        """The second pass, when both norms are known."""
+        known = self.known()
+        return self.traced(("value",), (known["value"] - known["direction"] * (known["rate"] * known["ratio"]),))
+
+
+def named(op: BoundOp, arrays: dict[str, Any]) -> dict[str, Any]:
+    return {name: arrays[name] for name in op.__signature__.parameters}
+
+
+def trust_ratio(value: Any, direction: Any) -> Any:
+    """‖value‖ / ‖direction‖, or 1 where one of them is 0; for flat arrays."""
+    size, length = np.sqrt(value.dot(value)), np.sqrt(direction.dot(direction))
+    return np.where((size > 0) & (length > 0), size / np.where(length > 0, length, 1), 1)
