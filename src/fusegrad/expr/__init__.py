@@ -1,7 +1,7 @@
 """Scalar expressions, their derivatives by the chain rule, and loops that compute them."""
 
-from fusegrad.expr.explain import explain
-from fusegrad.expr.function import Function, function
+from fusegrad.expr.explanation import explain
+from fusegrad.expr.functions import Function
 from fusegrad.expr.node import Expr, ExpressionError
 from fusegrad.expr.primitives import absolute as abs
 from fusegrad.expr.primitives import (
@@ -20,6 +20,7 @@ from fusegrad.expr.primitives import (
     where,
 )
 from fusegrad.expr.special import clip, softplus
+from fusegrad.expr.trace import function
 
 __all__ = [
     "Expr",

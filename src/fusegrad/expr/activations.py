@@ -11,11 +11,12 @@ from math import pi
 from math import sqrt as root
 
 from fusegrad.expr import primitives
-from fusegrad.expr.function import Function, function
+from fusegrad.expr.functions import Function
 from fusegrad.expr.node import Expr
 from fusegrad.expr.primitives import absolute, erfc, exp, expm1, maximum, minimum, sign, sqrt, where
 from fusegrad.expr.special import FAR, clip, near
 from fusegrad.expr.special import softplus as softplus  # log(1 + eˣ), Dugas et al. 2001
+from fusegrad.expr.trace import function
 
 HUGE = 1e18  # its square is a float32, and 1 + HUGE is HUGE
 

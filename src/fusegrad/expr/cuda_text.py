@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusegrad.expr.function import Function
+from fusegrad.expr.functions import Function
 from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, Loop
 from fusegrad.expr.node import Expr, topological
 from fusegrad.expr.primitives import PRIMITIVES

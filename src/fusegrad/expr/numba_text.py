@@ -16,14 +16,14 @@ from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, Loop
 from fusegrad.expr.node import Expr, topological
 from fusegrad.expr.primitives import PRIMITIVES
 
-HEADER = '''"""Written by fusegrad: {name}."""
+HEADER = '''"""Written by fusegrad."""
 
 import numba
 import numpy as np
 
-compiled = numba.njit(fastmath={{"contract"}}, error_model="numpy", nogil=True, cache=True)
-inlined = numba.njit(fastmath={{"contract"}}, error_model="numpy", nogil=True, forceinline=True)
-reduction = numba.njit(fastmath={{"reassoc", "nnan", "nsz"}}, nogil=True, forceinline=True)
+compiled = numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, cache=True)
+inlined = numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, forceinline=True)
+reduction = numba.njit(fastmath={"reassoc", "nnan", "nsz"}, nogil=True, forceinline=True)
 '''
 
 
@@ -63,12 +63,12 @@ def numba_text(loop: Loop) -> str:
         lines += [f"    for _i in range({first}.shape[0]):", f"        for _j in range({first}.shape[1]):"]
         indent = " " * 12
     lines += [indent + line for line in body(loop, roots, order)]
-    return module_text(loop.name, {node.op for node in order}, "@compiled\n" + "\n".join(lines) + "\n")
+    return module_text({node.op for node in order}, "@compiled\n" + "\n".join(lines) + "\n")
 
 
-def module_text(name: str, operations: set[str], code: str) -> str:
+def module_text(operations: set[str], code: str) -> str:
     """The source of a module of `code`, which may call the functions of these operations."""
-    return "\n\n".join([HEADER.format(name=name), *functions(operations), code])
+    return "\n\n".join([HEADER, *functions(operations), code])
 
 
 def body(loop: Loop, roots: list[Expr], order: list[Expr]) -> list[str]:
@@ -89,10 +89,9 @@ def body(loop: Loop, roots: list[Expr], order: list[Expr]) -> list[str]:
         else:
             held[node] = f"_{len(lines)}"
             lines.append(f"_{len(lines)} = {text}")
-    return [
-        *lines,
-        *(f"{target}{index[FULL]} = {held[root]}" for (target, _), root in zip(loop.assignments, roots, strict=True)),
-    ]
+    targets = [target for target, _ in loop.assignments]
+    writes = [f"{target}{index[FULL]} = {held[root]}" for target, root in zip(targets, roots, strict=True)]
+    return [*lines, *writes]
 
 
 def functions(operations: set[str]) -> list[str]:

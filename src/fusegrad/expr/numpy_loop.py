@@ -16,7 +16,7 @@ from fusegrad.expr.numpy_text import NumpyText, numpy_text
 from fusegrad.expr.scratch import block_size, scratch
 from fusegrad.expr.threads import run_together, shares
 
-LEAST_PER_THREAD = 1 << 19  # elements; with fewer, two threads were slower than one
+LEAST_PER_THREAD = 1 << 18  # elements; with fewer, two threads were no faster than one
 Arrays = Mapping[str, Any]
 Tile = tuple[slice, slice]
 

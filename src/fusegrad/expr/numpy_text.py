@@ -99,9 +99,7 @@ class Writer:
         self.release(*node.args)
         mask = self.take()
         self.lines.append(f"np.negative({self.view(truths, 'c')}, {self.view(truths, 'c')})")
-        self.lines.append(
-            f"np.copyto({self.view(mask, 'i')}, {self.view(truths, 'c')})  # sign-extended: all bits or none"
-        )
+        self.lines.append(f"np.copyto({self.view(mask, 'i')}, {self.view(truths, 'c')})  # -1 is all bits")
         self.free.append(truths)
         self.held[node] = mask
 
@@ -109,9 +107,8 @@ class Writer:
         """where(c, a, b) = b ^ ((a ^ b) & mask), where a or b is 0 in fewer steps."""
         condition, a, b = node.args
         mask, first, second = self.mask(condition), self.bits(a), self.bits(b)
-        if a in self.numbers or self.held[a] != self.held.get(b):
-            self.release(a)
-        out = self.take(target, never=self.held[b])
+        self.release(a)  # but not yet b and the mask, which are read after the first writing
+        out = self.take(target)
         result = self.view(out, "i")
         if second == "0":
             self.lines.append(f"np.bitwise_and({first}, {mask}, {result})")
@@ -171,23 +168,15 @@ class Writer:
         self.early.append(f"_s{len(self.early)} = {text}")
         return f"_s{len(self.early) - 1}"
 
-    def take(self, target: str | None = None, never: str = "") -> str:
+    def take(self, target: str | None = None) -> str:
         """An array to write into: the target if nobody needs what it holds, else one that is free, else a new one."""
-        if target is not None and target != never and self.is_free(target):
-            if target in self.free:
-                self.free.remove(target)
+        if target in self.free:
+            self.free.remove(target)
             return target
-        for array in reversed(self.free):
-            if array != never:
-                self.free.remove(array)
-                return array
+        if self.free:
+            return self.free.pop()
         self.temporaries += 1
         return f"_{self.temporaries - 1}"
-
-    def is_free(self, target: str) -> bool:
-        """Whether nobody reads any more what a target holds, be it a result or the argument of that name."""
-        needed = (node for node in self.order if self.uses[node] > 0 and node not in self.numbers)
-        return all(target != self.held.get(node, node.value) for node in needed)
 
     def release(self, *nodes: Expr) -> None:
         """Count a reading; the array of a node that was read for the last time can be used again."""

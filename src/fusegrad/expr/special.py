@@ -6,9 +6,9 @@ place of x, beyond whose bound the other factor is 0 in every precision.
 
 from __future__ import annotations
 
-from fusegrad.expr.function import function
 from fusegrad.expr.node import Expr
 from fusegrad.expr.primitives import absolute, exp, expm1, log1p, maximum, minimum, sigmoid
+from fusegrad.expr.trace import function
 
 FAR = 1000.0  # exp(-FAR) is 0 in float64
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from fusegrad.expr.function import combined
+from fusegrad.expr.functions import combined
 from fusegrad.expr.node import argument
 from fusegrad.graph.elementwise import Elementwise
 from fusegrad.graph.value import Node, Value

@@ -7,7 +7,7 @@ from copy import copy
 from fusegrad import initializers
 from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
-from fusegrad.expr.function import composition
+from fusegrad.expr.functions import composition
 from fusegrad.graph import Arrays, GraphError, Initializer, Layer, Param, Spec, require
 from fusegrad.layers.choice import Activation, chosen
 from fusegrad.ops import linear

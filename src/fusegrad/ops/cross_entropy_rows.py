@@ -86,9 +86,8 @@ def compiled() -> Any:
     reductions, loops = (largest, total), (forward, backward, forward_and_mean, backward_of_mean)
     code = [f"@reduction\n{inspect.getsource(function)}" for function in reductions]
     code += [f"@compiled\n{inspect.getsource(function)}" for function in loops]
-    return generated_module(
-        module_text("cross-entropy", {"exp", "log"}, "\n\n".join(["from typing import Any", *code]))
-    )
+    text = "\n\n".join(["from typing import Any", *code])
+    return generated_module(module_text({"exp", "log"}, text))
 
 
 def bind_forward(x: Any, labels: Any, weight: Any, losses: Any, y: Any, probability: Any) -> Bound:

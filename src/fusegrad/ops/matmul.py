@@ -17,6 +17,8 @@ from fusegrad.ops.op import Bound, bound_op
 @bound_op
 def matmul(evaluator: str, a: Any, b: Any, y: Any, add: bool = False) -> Bound:
     """y = a b, or y += a b."""
+    if not add and evaluator != "cuda" and y.ndim < 3 and y.flags.c_contiguous:
+        return partial(np.dot, a, b, y)  # the same product half a microsecond sooner
     if not add:
         return partial(np.matmul, a, b, y)
     if evaluator == "cuda":

@@ -1,8 +1,7 @@
-"""Scalar functions, traced once: what a user writes, as expressions."""
+"""Scalar functions as expressions, with their derivatives."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
@@ -108,45 +107,6 @@ class Function:
         return self.name
 
 
-def function(
-    formula: Formula,
-    *,
-    name: str | None = None,
-    derivative: Formula | None = None,
-    derivative_from_output: Formula | None = None,
-    **constants: float,
-) -> Function:
-    """Trace a scalar function: `function(lambda x: x * tanh(softplus(x)))`.
-
-    Args:
-        formula: computes one expression, or a tuple of them, of its positional parameters, which stand for arrays, and
-            of its keyword-only ones, which stand for numbers.
-        name: for messages; default: the formula's own.
-        derivative: the derivative by the argument, or a tuple of those by all arguments, where the chain rule would
-            cancel or divide 0 by 0; checked against differences when the function is made.
-        derivative_from_output: the derivative as a function of the output, so that the argument need not be kept for
-            a backward pass; checked against the derivative when the function is made.
-        constants: values of keyword-only parameters that never change.
-
-    Raises ExpressionError for a Python `if` on an argument, a function that cannot be traced, a condition used as a
-    number, and a derivative from the output that is wrong.
-    """
-    if isinstance(formula, Function):
-        return formula
-    arguments, scalars = parameters(formula, constants)
-    known = {scalar: argument(scalar) for scalar in scalars} | constants
-    result = formula(*map(argument, arguments), **known)
-    outputs = tuple(map(as_expr, result if isinstance(result, tuple) else (result,)))
-    title = name or (formula.__name__ if formula.__name__ != "<lambda>" else repr(outputs[0]))
-    for output in outputs:
-        if output.is_condition:
-            raise ExpressionError(f"{title} returns the condition {output}, where a number is expected")
-    made = Function(title, arguments, scalars, outputs, derivative, derivative_from_output)
-    if derivative or derivative_from_output:
-        check_own_derivatives(made)
-    return made
-
-
 @lru_cache(maxsize=1024)
 def composition(outer: Function, inner: Function) -> Function:
     """outer(inner(x)), for functions of one argument; made once, so that what is compiled for it is found again."""
@@ -160,48 +120,3 @@ def composition(outer: Function, inner: Function) -> Function:
 def combined(name: str, arguments: tuple[str, ...], output: Expr) -> Function:
     """The function of these arguments with this output, made once."""
     return Function(name, arguments, (), (output,))
-
-
-def parameters(formula: Formula, constants: dict[str, float]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the positional parameters, and of the keyword-only ones to which `constants` gives no value."""
-    items = inspect.signature(formula).parameters.values()
-    named = [item.name for item in items if item.kind is item.KEYWORD_ONLY]
-    positional = [item.name for item in items if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)]
-    if len(named) + len(positional) < len(items):
-        raise ExpressionError(f"{formula} expects parameters by name, without * or **")
-    if unknown := set(constants) - set(named):
-        raise ExpressionError(f"{formula} has no keyword-only parameter {sorted(unknown)}")
-    if not positional:
-        raise ExpressionError(f"{formula} has no positional parameter, where an array could go")
-    known = {*constants, *(item.name for item in items if item.default is not item.empty)}
-    return tuple(positional), tuple(name for name in named if name not in known)
-
-
-def check_own_derivatives(made: Function) -> None:
-    """ExpressionError unless the derivatives that were given agree with differences of the function."""
-    if made.scalars or len(made.outputs) != 1 or (made.from_output and len(made.arguments) != 1):
-        raise ExpressionError(f"{made} needs one output, no scalars, and one argument for a derivative from its output")
-    generator = np.random.default_rng(0)
-    point = {name: generator.uniform(-20, 20, 1000) for name in made.arguments}  # no kink of note lies on these
-    slopes = made.partials(*map(argument, made.arguments)) if made.own_derivative else ()
-    if made.own_derivative and len(slopes) != len(made.arguments):
-        raise ExpressionError(f"{made} has {len(made.arguments)} arguments, but derivative= gives {len(slopes)}")
-    for name, slope in zip(made.arguments, slopes, strict=False):
-        check_claim(made, "derivative", name, point, evaluate([slope], point)[0])
-    if made.from_output:
-        got = evaluate([as_expr(made.from_output(argument("y")))], {"y": made(*point.values())})[0]
-        check_claim(made, "derivative_from_output", made.arguments[0], point, got)
-
-
-def check_claim(made: Function, claim: str, name: str, point: dict[str, Any], got: Any) -> None:
-    """ExpressionError unless `got` agrees with differences of fourth order, but for a few points across a kink."""
-    step = 1e-4
-    with np.errstate(all="ignore"):
-        at = {k: made(*(point | {name: point[name] + k * step}).values()) for k in (-2, -1, 1, 2)}
-        expected = (8 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12 * step)
-        wrong = np.isfinite(expected) & ~(np.abs(got - expected) <= 1e-6 * (1 + np.abs(expected)))
-    if np.count_nonzero(wrong) > 2:
-        i = int(wrong.argmax())
-        raise ExpressionError(
-            f"{made}: {claim} gives {got[i]:.6g} at {name} = {point[name][i]:.6g}, the function has {expected[i]:.6g}"
-        )

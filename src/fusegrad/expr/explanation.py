@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from fusegrad.expr.cuda_text import STORAGES, kept, kernel_text
-from fusegrad.expr.function import Formula, Function, function
+from fusegrad.expr.functions import Formula, Function
 from fusegrad.expr.loop import NUMBER, Loop, loop
 from fusegrad.expr.node import INFIX, Expr, argument, topological
 from fusegrad.expr.numba_text import numba_text
 from fusegrad.expr.numpy_text import numpy_text
+from fusegrad.expr.trace import function
 
 
 def explain(f: Function | Formula) -> str:
