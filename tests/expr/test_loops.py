@@ -38,8 +38,8 @@ from fusegrad.expr.threads import run_together
 Bind = Callable[[Loop, Any], Callable[[], None]]
 x, y, u, v, a, n, r, c = map(argument, "xyuvanrc")
 INF, NAN = math.inf, math.nan
-SIZE = 200_000
-SHAPES = [(), (1,), (31,), (33,), (0,), (3, 0), (3, 5, 7), (16383,), (16384,), (16385,), (SIZE,)]
+SIZE = 400_000
+SHAPES = [(), (1,), (31,), (33,), (0,), (3, 0), (3, 5, 7), (131_071,), (131_072,), (131_073,), (SIZE,)]
 
 
 @pytest.fixture(params=["numpy", "numba"])
@@ -258,7 +258,7 @@ def test_threads_share_the_work(bind, monkeypatch):
     for module in (numpy_loop, numba_loop):
         monkeypatch.setattr(module, "run_together", lambda calls: together.append(len(calls)))
         monkeypatch.setattr(module, "LEAST_PER_THREAD", 1)
-    bind(FLAT["activation"], filled(FLAT["activation"], (SIZE,)))()
+    bind(FLAT["activation"], filled(FLAT["activation"], (3 << 17,)))()
     assert together == [3]
 
 

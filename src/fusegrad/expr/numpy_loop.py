@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import linecache
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,12 @@ def cut(rows: int, columns: int, size: int) -> list[Tile]:
     return [(slice(r, min(r + step, rows)), slice(0, columns)) for r in range(0, rows, step)]
 
 
+class Once(threading.local):
+    """The views of a loop that is one tile, made once in every thread, since temporaries belong to one."""
+
+    views: list[Any] | None = None
+
+
 class Call:
     """A loop with its arrays, ready to run over tiles."""
 
@@ -99,7 +105,7 @@ class Call:
                 self.given.append((arrays[base].view(integer) if suffix else arrays[base], loop.layout(base)))
         self.order = [name.startswith("_") for name in code.text.arrays]
 
-        self.once: dict[int, list[Any]] = {}  # of a loop that is one tile, its views by thread
+        self.once = Once()
 
     def run(self, tiles: Sequence[Tile]) -> None:
         numbers = self.code.numbers(*(number[()] for number in self.numbers))
@@ -108,9 +114,9 @@ class Call:
 
     def run_small(self, tile: Tile) -> None:
         """`run` for all there is, with views that are made once."""
-        views = self.once.get(get_ident())
+        views = self.once.views
         if views is None:
-            views = self.once[get_ident()] = self.views(tile)
+            views = self.once.views = self.views(tile)
         self.code.block(*views, *self.code.numbers(*(number[()] for number in self.numbers)))
 
     def views(self, tile: Tile) -> list[Any]:
