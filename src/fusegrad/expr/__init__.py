@@ -1,6 +1,8 @@
 """Scalar expressions, their derivatives by the chain rule, and loops that compute them."""
 
-from fusegrad.expr.explanation import explain
+from collections.abc import Callable
+from typing import Any
+
 from fusegrad.expr.functions import Function
 from fusegrad.expr.node import Expr, ExpressionError
 from fusegrad.expr.primitives import absolute as abs
@@ -21,6 +23,14 @@ from fusegrad.expr.primitives import (
 )
 from fusegrad.expr.special import clip, softplus
 from fusegrad.expr.trace import function
+
+
+def explain(formula: Function | Callable[..., Any]) -> str:
+    """A function's expression and derivatives, what a backward pass keeps of it, and the text of its loops."""
+    from fusegrad.expr.explanation import explained  # which nothing else needs
+
+    return explained(formula)
+
 
 __all__ = [
     "Expr",

@@ -16,7 +16,7 @@ from fusegrad.expr.node import Expr
 from fusegrad.expr.primitives import absolute, erfc, exp, expm1, maximum, minimum, sign, sqrt, where
 from fusegrad.expr.special import FAR, clip, near
 from fusegrad.expr.special import softplus as softplus  # log(1 + eˣ), Dugas et al. 2001
-from fusegrad.expr.trace import function
+from fusegrad.expr.trace import traced
 
 HUGE = 1e18  # its square is a float32, and 1 + HUGE is HUGE
 
@@ -28,12 +28,12 @@ def require(holds: bool, expected: str, got: float) -> None:
 
 # Straight lines.
 
-identity = function(lambda x: x, name="identity")
-relu = function(lambda x: maximum(x, 0), name="relu")  # Nair and Hinton 2010
-relu6 = function(lambda x: clip(x, 0, 6), name="relu6")  # Krizhevsky 2010
-hard_tanh = function(lambda x: clip(x, -1, 1), name="hard_tanh")  # Collobert 2004
-hard_sigmoid = function(lambda x: clip(x + 3, 0, 6) * (1 / 6), name="hard_sigmoid")  # Howard et al. 2019
-prelu = function(lambda x, slope: where(x > 0, x, slope * x), name="prelu")  # of two arguments; He et al. 2015
+identity = traced(lambda x: x, name="identity")
+relu = traced(lambda x: maximum(x, 0), name="relu")  # Nair and Hinton 2010
+relu6 = traced(lambda x: clip(x, 0, 6), name="relu6")  # Krizhevsky 2010
+hard_tanh = traced(lambda x: clip(x, -1, 1), name="hard_tanh")  # Collobert 2004
+hard_sigmoid = traced(lambda x: clip(x + 3, 0, 6) * (1 / 6), name="hard_sigmoid")  # Howard et al. 2019
+prelu = traced(lambda x, slope: where(x > 0, x, slope * x), name="prelu")  # of two arguments; He et al. 2015
 
 
 def leaky_relu(slope: float = 0.01) -> Function:
@@ -43,7 +43,7 @@ def leaky_relu(slope: float = 0.01) -> Function:
     def derivative(x_or_y: Expr) -> Expr:
         return where(x_or_y > 0, 1, slope)
 
-    return function(
+    return traced(
         lambda x: extreme(x, slope * x),
         name=f"leaky_relu({slope})",
         derivative=derivative,
@@ -53,13 +53,13 @@ def leaky_relu(slope: float = 0.01) -> Function:
 
 def threshold(threshold: float, value: float) -> Function:
     """x above `threshold`, else `value`."""
-    return function(lambda x: where(x <= threshold, value, x), name=f"threshold({threshold}, {value})")
+    return traced(lambda x: where(x <= threshold, value, x), name=f"threshold({threshold}, {value})")
 
 
 def hard_shrink(bound: float = 0.5) -> Function:
     """0 for |x| <= `bound`, else x."""
     require(bound >= 0, "hard_shrink expects bound >= 0", bound)
-    return function(
+    return traced(
         lambda x: where(absolute(x) <= bound, 0, x),
         name=f"hard_shrink({bound})",
         derivative_from_output=lambda y: absolute(sign(y)),
@@ -69,7 +69,7 @@ def hard_shrink(bound: float = 0.5) -> Function:
 def soft_shrink(bound: float = 0.5) -> Function:
     """0 for |x| <= `bound`, else x moved towards 0 by `bound`."""
     require(bound >= 0, "soft_shrink expects bound >= 0", bound)
-    return function(
+    return traced(
         lambda x: x - clip(x, -bound, bound),
         name=f"soft_shrink({bound})",
         derivative=lambda x: where(absolute(x) <= bound, 0, 1),
@@ -79,8 +79,8 @@ def soft_shrink(bound: float = 0.5) -> Function:
 
 # Saturating on both sides.
 
-sigmoid = function(lambda x: primitives.sigmoid(x), name="sigmoid")
-tanh = function(lambda x: primitives.tanh(x), name="tanh")
+sigmoid = traced(lambda x: primitives.sigmoid(x), name="sigmoid")
+tanh = traced(lambda x: primitives.tanh(x), name="tanh")
 
 
 def _softsign(x: Expr) -> Expr:
@@ -88,7 +88,7 @@ def _softsign(x: Expr) -> Expr:
     return bounded / (1 + absolute(bounded))
 
 
-softsign = function(  # x / (1 + |x|), Bergstra et al. 2009
+softsign = traced(  # x / (1 + |x|), Bergstra et al. 2009
     _softsign,
     name="softsign",
     derivative=lambda x: (1 / (1 + absolute(x))) * (1 / (1 + absolute(x))),  # in which |x| = inf does no harm
@@ -97,8 +97,8 @@ softsign = function(  # x / (1 + |x|), Bergstra et al. 2009
 
 # Growing on one side, with a smooth tail on the other.
 
-exponential = function(lambda x: exp(x), name="exponential")
-log_sigmoid = function(  # log σ(x)
+exponential = traced(lambda x: exp(x), name="exponential")
+log_sigmoid = traced(  # log σ(x)
     lambda x: -softplus(-x),
     name="log_sigmoid",
     derivative=lambda x: primitives.sigmoid(-x),
@@ -108,19 +108,19 @@ log_sigmoid = function(  # log σ(x)
 
 def elu(alpha: float = 1.0) -> Function:
     """x above 0, α (eˣ − 1) below (Clevert et al. 2016)."""
-    return function(lambda x: where(x > 0, x, alpha * expm1(x)), name=f"elu({alpha})")
+    return traced(lambda x: where(x > 0, x, alpha * expm1(x)), name=f"elu({alpha})")
 
 
 def celu(alpha: float = 1.0) -> Function:
     """x above 0, α (exp(x/α) − 1) below, which is smooth for every α > 0 (Barron 2017)."""
     require(alpha > 0, "celu expects alpha > 0", alpha)
-    return function(lambda x: where(x > 0, x, alpha * expm1(x / alpha)), name=f"celu({alpha})")
+    return traced(lambda x: where(x > 0, x, alpha * expm1(x / alpha)), name=f"celu({alpha})")
 
 
 # ELU times a number, both constants such that layers keep mean 0 and variance 1 (Klambauer et al. 2017).
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
-selu = function(lambda x: where(x > 0, SELU_SCALE * x, SELU_SCALE * SELU_ALPHA * expm1(x)), name="selu")
+selu = traced(lambda x: where(x > 0, SELU_SCALE * x, SELU_SCALE * SELU_ALPHA * expm1(x)), name="selu")
 
 
 def squareplus(b: float = 4.0) -> Function:
@@ -131,7 +131,7 @@ def squareplus(b: float = 4.0) -> Function:
         bounded = clip(x, -HUGE, HUGE)
         return 0.5 + 0.5 * (bounded / sqrt(bounded * bounded + b))
 
-    return function(
+    return traced(
         lambda x: maximum(x, 0) + b / 2 / (absolute(x) + sqrt(x * x + b)),
         name=f"squareplus({b})",
         derivative=derivative,
@@ -184,22 +184,22 @@ def _mish_slope(x: Expr) -> Expr:
     return n / (n + 2) + 4 * x * (e * (e + 1)) / ((n + 2) * (n + 2))
 
 
-silu = function(  # x σ(x), Elfwing et al. 2017; as Swish, Ramachandran et al. 2017
+silu = traced(  # x σ(x), Elfwing et al. 2017; as Swish, Ramachandran et al. 2017
     lambda x: maximum(x, -FAR) * primitives.sigmoid(x),
     name="silu",
     derivative=lambda x: _gated_slope(near(x), near(x), 1),
 )
 swish = silu
-hard_swish = function(  # x relu6(x + 3) / 6, Howard et al. 2019
+hard_swish = traced(  # x relu6(x + 3) / 6, Howard et al. 2019
     lambda x: maximum(x, -3) * (clip(x + 3, 0, 6) * (1 / 6)),
     name="hard_swish",
     derivative=lambda x: where(x <= -3, 0, where(x >= 3, 1, x * (1 / 3) + 0.5)),
 )
-mish = function(_mish, name="mish", derivative=_mish_slope)  # x tanh(softplus(x)), Misra 2019
-gelu = function(  # x Φ(x), with Φ the distribution of N(0, 1); Hendrycks and Gimpel 2016
+mish = traced(_mish, name="mish", derivative=_mish_slope)  # x tanh(softplus(x)), Misra 2019
+gelu = traced(  # x Φ(x), with Φ the distribution of N(0, 1); Hendrycks and Gimpel 2016
     lambda x: maximum(x, -FAR) * _normal_distribution(x), name="gelu", derivative=_gelu_slope
 )
-gelu_tanh = function(  # x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, from the same paper, as x σ(v)
+gelu_tanh = traced(  # x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, from the same paper, as x σ(v)
     lambda x: maximum(x, -FAR) * primitives.sigmoid(_tanh_gate(x)), name="gelu_tanh", derivative=_gelu_tanh_slope
 )
 

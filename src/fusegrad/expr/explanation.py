@@ -14,7 +14,7 @@ from fusegrad.expr.numpy_text import numpy_text
 from fusegrad.expr.trace import function
 
 
-def explain(f: Function | Formula) -> str:
+def explained(f: Function | Formula) -> str:
     """The nodes of a function and of its derivatives, what a backward pass keeps, and the text of its loops.
 
     The loops are those for float32 arrays: NumPy's, Numba's and CUDA's, forward, and backward for a function of one

@@ -10,8 +10,6 @@ import numpy as np
 
 from fusegrad.errors import require_extra
 from fusegrad.expr.loop import COLUMN, FULL, NUMBER, Loop
-from fusegrad.expr.modules import generated_module
-from fusegrad.expr.numba_text import numba_text
 from fusegrad.expr.numpy_loop import as_tile
 from fusegrad.expr.threads import run_together, shares
 
@@ -24,6 +22,9 @@ GRAIN = 1024  # pieces are whole vectors, so that every element is computed alik
 def compiled(loop: Loop) -> Any:
     """The compiled function of a loop over float32 arrays."""
     require_extra("numba", "fast", "the evaluator numba")
+    from fusegrad.expr.modules import generated_module  # here, since only who has Numba needs them
+    from fusegrad.expr.numba_text import numba_text
+
     return generated_module(numba_text(loop)).loop
 
 

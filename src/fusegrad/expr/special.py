@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fusegrad.expr.node import Expr
 from fusegrad.expr.primitives import absolute, exp, expm1, log1p, maximum, minimum, sigmoid
-from fusegrad.expr.trace import function
+from fusegrad.expr.trace import traced
 
 FAR = 1000.0  # exp(-FAR) is 0 in float64
 
@@ -27,6 +27,6 @@ def _softplus(x: Expr) -> Expr:
     return maximum(x, 0) + log1p(exp(-absolute(x)))
 
 
-softplus = function(
+softplus = traced(
     _softplus, name="softplus", derivative=sigmoid, derivative_from_output=lambda y: -expm1(-y)
 )  # log(1 + eˣ)

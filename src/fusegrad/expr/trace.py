@@ -37,6 +37,21 @@ def function(
     Raises ExpressionError for a Python `if` on an argument, a function that cannot be traced, a condition used as a
     number, and a derivative from the output that is wrong.
     """
+    made = traced(formula, name=name, derivative=derivative, derivative_from_output=derivative_from_output, **constants)
+    if derivative or derivative_from_output:
+        check_own_derivatives(made)
+    return made
+
+
+def traced(
+    formula: Formula,
+    *,
+    name: str | None = None,
+    derivative: Formula | None = None,
+    derivative_from_output: Formula | None = None,
+    **constants: float,
+) -> Function:
+    """`function` without the check, for the library's own, which its tests check; it would slow the import."""
     if isinstance(formula, Function):
         return formula
     arguments, scalars = parameters(formula, constants)
@@ -47,10 +62,7 @@ def function(
     for output in outputs:
         if output.is_condition:
             raise ExpressionError(f"{title} returns the condition {output}, where a number is expected")
-    made = Function(title, arguments, scalars, outputs, derivative, derivative_from_output)
-    if derivative or derivative_from_output:
-        check_own_derivatives(made)
-    return made
+    return Function(title, arguments, scalars, outputs, derivative, derivative_from_output)
 
 
 def parameters(formula: Formula, constants: dict[str, float]) -> tuple[tuple[str, ...], tuple[str, ...]]:

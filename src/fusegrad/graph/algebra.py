@@ -6,7 +6,8 @@ from functools import lru_cache
 from numbers import Real
 from typing import Any
 
-from fusegrad.expr import Function, function
+from fusegrad.expr import Function
+from fusegrad.expr.trace import traced
 from fusegrad.graph.arithmetic import Add, Divide, MatMul, Multiply, Subtract
 from fusegrad.graph.elementwise import Elementwise
 from fusegrad.graph.noise import Normal
@@ -29,12 +30,12 @@ def affine(x: Value, scale: float, shift: float) -> Value:
 
 @lru_cache(maxsize=1024)
 def affine_of(scale: float, shift: float) -> Function:
-    return function(lambda x: scale * x + shift, name="affine")
+    return traced(lambda x: scale * x + shift, name="affine")
 
 
 @lru_cache(maxsize=1024)
 def power_of(exponent: float) -> Function:
-    return function(lambda x: x**exponent, name="power")
+    return traced(lambda x: x**exponent, name="power")
 
 
 def add(a: Value, b: Operand) -> Value:

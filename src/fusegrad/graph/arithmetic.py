@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.expr import function
+from fusegrad.expr.trace import traced
 from fusegrad.graph.layer import Layer
 from fusegrad.graph.spec import Arrays, GraphError, Spec, require
 from fusegrad.ops import arithmetic
@@ -24,7 +24,7 @@ def broadcast(layer: Layer, a: Spec, b: Spec) -> Arrays:
 class Add(Layer):
     """y = a + b, broadcast."""
 
-    elementwise = function(lambda a, b: a + b, name="add")
+    elementwise = traced(lambda a, b: a + b, name="add")
 
     def plan(self, a: Spec, b: Spec) -> Arrays:
         return broadcast(self, a, b)
@@ -39,7 +39,7 @@ class Add(Layer):
 class Subtract(Layer):
     """y = a - b, broadcast."""
 
-    elementwise = function(lambda a, b: a - b, name="subtract")
+    elementwise = traced(lambda a, b: a - b, name="subtract")
 
     def plan(self, a: Spec, b: Spec) -> Arrays:
         return broadcast(self, a, b)
@@ -54,7 +54,7 @@ class Subtract(Layer):
 class Multiply(Layer):
     """y = a b, element by element, broadcast."""
 
-    elementwise = function(lambda a, b: a * b, name="multiply")
+    elementwise = traced(lambda a, b: a * b, name="multiply")
 
     def plan(self, a: Spec, b: Spec) -> Arrays:
         return broadcast(self, a, b)
@@ -69,7 +69,7 @@ class Multiply(Layer):
 class Divide(Layer):
     """y = a / b, element by element, broadcast."""
 
-    elementwise = function(lambda a, b: a / b, name="divide")
+    elementwise = traced(lambda a, b: a / b, name="divide")
 
     def plan(self, a: Spec, b: Spec) -> Arrays:
         return broadcast(self, a, b)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusegrad.expr import Expr, Function, exp, function, log1p, maximum, sigmoid, softplus
+from fusegrad.expr import Expr, Function, exp, log1p, maximum, sigmoid, softplus
+from fusegrad.expr.trace import traced
 from fusegrad.graph import require
 from fusegrad.losses.checks import fault, outside
 from fusegrad.losses.mean import MeanLoss
 
 LEAST = 1e-37  # almost the smallest float32 with all its digits
 
-binary_cross_entropy = function(
+binary_cross_entropy = traced(
     lambda x, target: maximum(x, 0) - x * target + log1p(exp(-abs(x))),
     name="binary_cross_entropy",
     derivative=lambda x, target: (sigmoid(x) - target, -x),
@@ -28,14 +29,14 @@ def positives_weighted(weight: float) -> Function:
     def slopes(x: Expr, target: Expr) -> tuple[Expr, Expr]:
         return (1 - target) * sigmoid(x) - weight * target * sigmoid(-x), weight * softplus(-x) - softplus(x)
 
-    return function(value, name=f"binary_cross_entropy({weight})", derivative=slopes)
+    return traced(value, name=f"binary_cross_entropy({weight})", derivative=slopes)
 
 
 def smoothed(loss: Function, smoothing: float) -> Function:
     """The loss for targets that are moved towards 1/2."""
     if not smoothing:
         return loss
-    return function(
+    return traced(
         lambda x, target: loss(x, target * (1 - smoothing) + smoothing / 2), name=f"{loss}_smoothed({smoothing})"
     )
 
@@ -62,7 +63,7 @@ def focal(gamma: float, alpha: float | None) -> Function:
         by_target = gamma * (no - yes) * entropy - wrong * x
         return balance * power * by_x, power * (balance * by_target + slope * wrong * entropy)
 
-    return function(value, name=f"focal({gamma}, {alpha})", derivative=slopes if gamma else None)
+    return traced(value, name=f"focal({gamma}, {alpha})", derivative=slopes if gamma else None)
 
 
 class BCEWithLogits(MeanLoss):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusegrad.expr import Expr, function, maximum
+from fusegrad.expr import Expr, maximum
+from fusegrad.expr.trace import traced
 from fusegrad.losses.checks import fault, no_sign
 from fusegrad.losses.mean import MeanLoss
 
@@ -18,8 +19,8 @@ def _squared_hinge_slopes(x: Expr, target: Expr) -> tuple[Expr, Expr]:
     return doubled * target, doubled * x
 
 
-hinge = function(_missing, name="hinge")
-squared_hinge = function(
+hinge = traced(_missing, name="hinge")
+squared_hinge = traced(
     lambda x, target: _missing(x, target) * _missing(x, target), name="squared_hinge", derivative=_squared_hinge_slopes
 )
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusegrad.expr import Expr, Function, clip, exp, expm1, function, log, log1p, maximum, minimum, tanh, where
+from fusegrad.expr import Expr, Function, clip, exp, expm1, log, log1p, maximum, minimum, tanh, where
+from fusegrad.expr.trace import traced
 from fusegrad.graph import require
 from fusegrad.losses.checks import below_zero, fault
 from fusegrad.losses.mean import MeanLoss
 
 FAR = 20.0  # from here on log cosh is a straight line to the last bit of float64
 
-squared_error = function(lambda x, target: (x - target) * (x - target), name="squared_error")
-poisson = function(lambda x, target: x - target * log(x + 1e-8), name="poisson")
-poisson_of_log = function(lambda x, target: exp(x) - target * x, name="poisson_of_log")
+squared_error = traced(lambda x, target: (x - target) * (x - target), name="squared_error")
+poisson = traced(lambda x, target: x - target * log(x + 1e-8), name="poisson")
+poisson_of_log = traced(lambda x, target: exp(x) - target * x, name="poisson_of_log")
 
 
 def by_side(x: Expr, target: Expr, above: float, below: float) -> tuple[Expr, Expr]:
@@ -22,7 +23,7 @@ def by_side(x: Expr, target: Expr, above: float, below: float) -> tuple[Expr, Ex
     return slope, -slope
 
 
-absolute_error = function(
+absolute_error = traced(
     lambda x, target: abs(x - target), name="absolute_error", derivative=lambda x, target: by_side(x, target, 1, -1)
 )
 
@@ -37,7 +38,7 @@ def huber(delta: float) -> Function:
         bounded = clip(x - target, -delta, delta)
         return bounded, -bounded
 
-    return function(value, name=f"huber({delta})", derivative=slopes)
+    return traced(value, name=f"huber({delta})", derivative=slopes)
 
 
 def _log_cosh(x: Expr, target: Expr) -> Expr:
@@ -52,14 +53,14 @@ def _log_cosh_slopes(x: Expr, target: Expr) -> tuple[Expr, Expr]:
     return tanh(x - target), -tanh(x - target)
 
 
-log_cosh = function(_log_cosh, name="log_cosh", derivative=_log_cosh_slopes)
+log_cosh = traced(_log_cosh, name="log_cosh", derivative=_log_cosh_slopes)
 
 
 def pinball(q: float) -> Function:
     def value(x: Expr, target: Expr) -> Expr:
         return maximum(q * (target - x), (1 - q) * (x - target))
 
-    return function(value, name=f"pinball({q})", derivative=lambda x, target: by_side(x, target, 1 - q, -q))
+    return traced(value, name=f"pinball({q})", derivative=lambda x, target: by_side(x, target, 1 - q, -q))
 
 
 class MSE(MeanLoss):
@@ -99,7 +100,7 @@ class SmoothL1(MeanLoss):
     def __init__(self, beta: float = 1.0) -> None:
         require(beta > 0, self, "beta above 0", beta)
         inner = huber(beta)
-        super().__init__(function(lambda x, target: inner(x, target) * (1 / beta), name=f"smooth_l1({beta})"))
+        super().__init__(traced(lambda x, target: inner(x, target) * (1 / beta), name=f"smooth_l1({beta})"))
 
 
 class LogCosh(MeanLoss):

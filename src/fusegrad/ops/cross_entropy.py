@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.ops import cross_entropy_rows
 from fusegrad.ops.op import Bound, bound_op
 from fusegrad.ops.shape import rows
 from fusegrad.ops.weighting import put_factor, put_mean, total
@@ -38,6 +37,8 @@ def forward(
     the mean is Σ w (-Σ goal log p) / Σ w c, because goal has c already.  As PyTorch has it.
     """
     if evaluator == "numba" and goal is None and class_weight is None and x.dtype == "float32":
+        from fusegrad.ops import cross_entropy_rows  # here, since only who has Numba needs it
+
         labels = target.reshape(-1)
         return cross_entropy_rows.bind_forward(rows(x), labels, weight, losses, y, rows(probability))
     if goal is None:
@@ -60,6 +61,8 @@ def backward(
 ) -> Bound:
     """dx = (p - onehot(label)) dy w c / Σ w c, or (p Σ goal - goal) dy w / Σ w, with Σ w c for labels."""
     if evaluator == "numba" and goal is None and class_weight is None and dx.dtype == "float32":
+        from fusegrad.ops import cross_entropy_rows
+
         return cross_entropy_rows.bind_backward(dy, rows(probability), target.reshape(-1), weight, factor, rows(dx))
     if goal is None:
         return partial(backward_of_labels, dy, probability, target, weight, class_weight, factor, dx)

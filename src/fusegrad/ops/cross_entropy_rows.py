@@ -62,8 +62,13 @@ def backward(probability: Any, labels: Any, factor: Any, dx: Any) -> None:
 
 
 def forward_and_mean(x: Any, labels: Any, probability: Any, losses: Any, y: Any) -> None:
-    """`forward`, and y = the mean of the losses."""
+    """`forward` and `mean` in one call."""
     forward(x, labels, probability, losses)
+    mean(losses, y)
+
+
+def mean(losses: Any, y: Any) -> None:
+    """y = the mean of the losses, summed in float64."""
     summed = 0.0
     for i in range(losses.size):
         summed += losses[i]
@@ -83,7 +88,7 @@ def backward_of_mean(probability: Any, labels: Any, dy: Any, rows: int, dx: Any)
 @cache
 def compiled() -> Any:
     """The module in which these functions are compiled."""
-    reductions, loops = (largest, total), (forward, backward, forward_and_mean, backward_of_mean)
+    reductions, loops = (largest, total), (mean, forward, backward, forward_and_mean, backward_of_mean)
     code = [f"@reduction\n{inspect.getsource(function)}" for function in reductions]
     code += [f"@compiled\n{inspect.getsource(function)}" for function in loops]
     text = "\n\n".join(["from typing import Any", *code])
@@ -96,7 +101,8 @@ def bind_forward(x: Any, labels: Any, weight: Any, losses: Any, y: Any, probabil
     if weight is None and len(pieces) == 1:
         return partial(module.forward_and_mean, x, labels, probability, losses, y)
     calls = [partial(module.forward, x[p], labels[p], probability[p], losses[p]) for p in pieces]
-    return in_turn([partial(run_together, calls), partial(put_mean, losses, weight, y)])
+    averaged = partial(module.mean, losses, y) if weight is None else partial(put_mean, losses, weight, y)
+    return in_turn([partial(run_together, calls), averaged])
 
 
 def bind_backward(dy: Any, probability: Any, labels: Any, weight: Any, factor: Any, dx: Any) -> Bound:
