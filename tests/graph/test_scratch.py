@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from fusegrad import layers, losses, optimizers
+from fusegrad.expr.scratch import NBYTES
 from fusegrad.graph import Input, ParamArena, Program, normal
 from fusegrad.layers import Linear, Sequential
 
-ROWS, WIDTH, LIMIT = 2048, 1024, 2 << 20  # an array of these takes 8 MiB
+ROWS, WIDTH = 2048, 1024  # an array of these takes 8 MiB
+LIMIT = (2 << 20) - NBYTES  # what the scratch of the thread, which lasts, leaves of 2 MiB
 LAYERS = {
     "gelu": lambda: Sequential(Linear(WIDTH), layers.GELU()),
     "no bias": lambda: Linear(WIDTH, "mish", bias=False),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NBYTES = 3 << 19
+NBYTES = 5 << 18
 LINE = 64
 TYPES = {"": "f", "i": "i", "b": "?", "c": "b"}  # of the suffixes of `numpy_text`
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fusegrad.ops.op import op
 
-AT_ONCE = 1 << 16  # elements
+AT_ONCE = 1 << 15  # elements
 
 
 @op
