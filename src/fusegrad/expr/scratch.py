@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NBYTES = 5 << 18
+NBYTES = 9 << 17
 LINE = 64
 TYPES = {"": "f", "i": "i", "b": "?", "c": "b"}  # of the suffixes of `numpy_text`
 
