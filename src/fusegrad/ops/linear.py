@@ -90,6 +90,8 @@ def backward(function: Function) -> BoundOp:
     def flops(dy: Any, x: Any, *arrays: Any) -> int:
         *_, dx, dweight, dbias, _, _, _ = arrays
         products = (dx is not None) + (dweight is not None)
-        return int(dy.size) * (2 * int(x.shape[-1]) * products + (dbias is not None) + operations([slope]))
+        return int(dy.size) * (
+            2 * int(x.shape[-1]) * products + (dbias is not None) + operations(work.roots if own else [])
+        )
 
     return BoundOp(bind, ("dy", "x", "weight", *own, *GRADIENTS), flops)
