@@ -42,6 +42,10 @@ class Backend(ABC):
     def to_numpy(self, array: Any) -> NDArray[Any]:
         """A fresh copy on the host, made after all work on `array` queued so far."""
 
+    def number(self, array: Any) -> float:
+        """The value of a 0-d array, after all work on it queued so far."""
+        return float(self.to_numpy(array))
+
     @abstractmethod
     def copy_in(self, destination: Any, source: Any) -> None:
         """Copy `source`, from host or device, over a C-contiguous array of this backend, converting the dtype.

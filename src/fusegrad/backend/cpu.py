@@ -46,6 +46,9 @@ class CpuBackend(Backend):
     def to_numpy(self, array: Any) -> NDArray[Any]:
         return np.array(array, order="C")
 
+    def number(self, array: Any) -> float:
+        return float(array)
+
     def copy_in(self, destination: Any, source: Any) -> None:
         if type(source) is not np.ndarray:
             source = to_host(source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from fusegrad.graph.schedule import Schedule
 from fusegrad.graph.spec import Buffer, Constant, Spec
 from fusegrad.graph.value import Node, Value
 from fusegrad.ops import Op
+from fusegrad.ops.op import InTurn
 
 Pass = list[Callable[[], None]]
 
@@ -62,7 +63,16 @@ def bind(
     forward, backward, adding = (bound(calls) for calls in (schedule.forward, schedule.backward, schedule.adding))
     if schedule.trained:
         forward.insert(0, partial(count, arena.step))  # before all draws, so that backward can repeat them
-    return Bound(places, forward, backward, adding, [*forward, *backward, *updates], arrays)
+    return Bound(places, forward, backward, adding, [*single([*forward, *backward, *updates])], arrays)
+
+
+def single(calls: Pass) -> Iterator[Callable[[], None]]:
+    """The calls one by one, without the lists in which ops have put some of them."""
+    for call in calls:
+        if isinstance(call, InTurn):
+            yield from single(call.calls)
+        else:
+            yield call
 
 
 def count(step: Any) -> None:

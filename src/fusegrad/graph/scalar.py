@@ -19,7 +19,7 @@ class Scalar:
 
     def __float__(self) -> float:
         if self._value is None:
-            self._value = float(self._backend.to_numpy(self._slot))
+            self._value = self._backend.number(self._slot)
             self._slot = None
         return self._value
 

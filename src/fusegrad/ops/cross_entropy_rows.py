@@ -17,8 +17,7 @@ from fusegrad.expr.numba_loop import LEAST_PER_THREAD
 from fusegrad.expr.numba_text import module_text
 from fusegrad.expr.polynomials import exp, log
 from fusegrad.expr.threads import run_together, shares
-from fusegrad.ops.matmul import in_turn
-from fusegrad.ops.op import Bound
+from fusegrad.ops.op import Bound, in_turn
 from fusegrad.ops.weighting import put_factor, put_mean
 
 

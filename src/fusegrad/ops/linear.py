@@ -13,8 +13,8 @@ from fusegrad.expr import Function
 from fusegrad.expr.loop import ROW, loop
 from fusegrad.expr.node import argument, rebuilt
 from fusegrad.ops.loops import bind_loop, kept, operations
-from fusegrad.ops.matmul import column_sums, in_turn, matmul
-from fusegrad.ops.op import Bound, BoundOp
+from fusegrad.ops.matmul import column_sums, matmul
+from fusegrad.ops.op import Bound, BoundOp, in_turn
 from fusegrad.ops.shape import rows
 
 PIECE_BYTES = 1 << 21  # of a product, on which the epilogue runs while they are in a cache

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fusegrad.expr.scratch import NBYTES, scratch
-from fusegrad.ops.op import Bound, bound_op
+from fusegrad.ops.op import Bound, bound_op, in_turn
 
 
 @bound_op
@@ -56,13 +56,3 @@ def pieces(a: Any, b: Any, y: Any) -> list[tuple[Any, Any, Any]]:
         return pieces(a[:half], b, y[:half]) + pieces(a[half:], b, y[half:])
     half = columns // 2
     return pieces(a, b[:, :half], y[:, :half]) + pieces(a, b[:, half:], y[:, half:])
-
-
-def in_turn(calls: list[Bound]) -> Bound:
-    """One call that makes all of them, in order."""
-    return calls[0] if len(calls) == 1 else partial(run_in_turn, calls)
-
-
-def run_in_turn(calls: list[Bound]) -> None:
-    for call in calls:
-        call()

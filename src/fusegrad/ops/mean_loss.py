@@ -13,8 +13,7 @@ from fusegrad.expr import Function
 from fusegrad.expr.loop import COLUMN, NUMBER, loop
 from fusegrad.expr.node import argument, rebuilt
 from fusegrad.ops.loops import bind_loop
-from fusegrad.ops.matmul import in_turn
-from fusegrad.ops.op import Bound, BoundOp
+from fusegrad.ops.op import Bound, BoundOp, in_turn
 from fusegrad.ops.weighting import put_factor, put_mean
 
 PAIR = ("x", "target")

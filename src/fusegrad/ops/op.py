@@ -15,6 +15,22 @@ Binder = Callable[..., Bound]
 Flops = Callable[..., int]
 
 
+class InTurn:
+    """Several bound calls as one."""
+
+    def __init__(self, calls: list[Bound]) -> None:
+        self.calls = calls
+
+    def __call__(self) -> None:
+        for call in self.calls:
+            call()
+
+
+def in_turn(calls: list[Bound]) -> Bound:
+    """One call that makes all of them, in order."""
+    return calls[0] if len(calls) == 1 else InTurn(calls)
+
+
 class Op:
     """A function that writes into the arrays it is given.
 

@@ -12,8 +12,8 @@ from fusegrad.expr.activations import prelu
 from fusegrad.expr.loop import ROW, loop
 from fusegrad.expr.node import argument
 from fusegrad.ops.loops import bind_loop
-from fusegrad.ops.matmul import column_sums, in_turn
-from fusegrad.ops.op import Bound, bound_op
+from fusegrad.ops.matmul import column_sums
+from fusegrad.ops.op import Bound, bound_op, in_turn
 from fusegrad.ops.shape import rows
 
 
