@@ -30,7 +30,7 @@ format: .venv/dev.installed ## format the code and apply safe fixes
 	$(BIN)/ruff format
 
 clean: ## remove .venv, builds and caches
-	rm -rf .venv build dist src/*.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info src/*.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/%.installed: pyproject.toml | $(BIN)/pip

@@ -11,9 +11,10 @@ from types import ModuleType
 def perhaps(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest of the known names, or all of them where none is near."""
     names = list(known)
-    near = get_close_matches(name, names, n=1)
+    lower = {known_name.lower(): known_name for known_name in names}
+    near = get_close_matches(name.lower(), lower, n=1)
     if near:
-        return f'; perhaps you meant "{near[0]}"?'
+        return f'; perhaps you meant "{lower[near[0]]}"?'
     return f"; known: {', '.join(sorted(names))}" if names else ""
 
 

@@ -59,7 +59,7 @@ def test_inputs_that_do_not_fit_are_named(value, message):
 
 @pytest.mark.parametrize("width", [0, -1, 2.5])
 def test_a_width_that_is_no_positive_integer_is_an_error(width):
-    with pytest.raises(GraphError, match="Linear expects a positive width, got"):
+    with pytest.raises(GraphError, match="Linear expects a positive whole number as width, got"):
         Linear(width)
 
 

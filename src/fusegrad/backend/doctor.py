@@ -59,7 +59,7 @@ def doctor() -> Report:
     try:
         choice = current_choice()
         backend, why = choice.backend.name, choice.why
-    except (BackendUnavailable, ValueError) as error:
+    except (BackendUnavailable, MissingExtra, ValueError) as error:
         backend, why = None, str(error)
     library, threads = blas()
     evaluator, loop_threads = loops()

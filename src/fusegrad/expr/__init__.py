@@ -26,10 +26,10 @@ from fusegrad.expr.trace import function
 
 
 def explain(formula: Function | Callable[..., Any]) -> str:
-    """A function's expression and derivatives, what a backward pass keeps of it, and the text of its loops."""
+    """The expression and derivatives of a function or layer, what backward keeps of it, and the text of its loops."""
     from fusegrad.expr.explanation import explained  # which nothing else needs
 
-    return explained(formula)
+    return explained(getattr(formula, "elementwise", formula))  # a layer such as ReLU() has its function there
 
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Function:
 
     def derivative(self, by: str | int = 0) -> Function:
         """∂f/∂`by`, for an argument or scalar by name, or an argument by position; ExpressionError for another."""
-        name = self.arguments[by] if isinstance(by, int) else by
+        name = dict(enumerate(self.arguments)).get(by, by) if isinstance(by, int) else by
         if name not in (*self.arguments, *self.scalars):
             raise ExpressionError(f"{self} has no argument {name!r}, only {[*self.arguments, *self.scalars]}")
         return Function(f"{self.name}_by_{name}", self.arguments, self.scalars, (self.slope(name),))
@@ -70,6 +71,11 @@ class Function:
             expected = ", ".join([*self.arguments, *(f"{name}=" for name in self.scalars)])
             raise ExpressionError(f"{self} expects ({expected}), got {len(operands)} operands and {sorted(scalars)}")
         known = dict(zip(self.arguments, operands, strict=True)) | scalars
+        for operand in known.values():
+            if not isinstance(operand, Expr | Real) and not hasattr(operand, "astype"):
+                kind = type(operand).__name__
+                hint = f"; in a graph, write Elementwise({self})(…)" if kind == "Value" else ""
+                raise ExpressionError(f"{self} expects numbers, arrays or expressions, got {kind}{hint}")
         results = self.traced(known) if any(isinstance(o, Expr) for o in known.values()) else self.computed(known)
         return results[0] if len(results) == 1 else results
 

@@ -21,13 +21,19 @@ def cache_folder() -> Path:
     Raises OSError, which names the variable, where it cannot be written.
     """
     wanted = os.environ.get(VARIABLE)
-    folder = Path(wanted) if wanted else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusegrad"
+    folder = (
+        Path(wanted).expanduser()
+        if wanted
+        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusegrad"
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise OSError(f"{folder} cannot be written ({error}); set {VARIABLE} to a folder that can") from error
+        raise OSError(
+            f"{folder} cannot be written ({error}); set {VARIABLE} to a folder that can, or FUSEGRAD_EVALUATOR=numpy"
+        ) from error
 
 
 def generated_module(text: str) -> ModuleType:

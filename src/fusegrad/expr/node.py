@@ -88,7 +88,8 @@ class Expr:
 
     def __bool__(self) -> bool:
         raise ExpressionError(
-            f"{self} has no truth value while it is traced; for a choice, write where(condition, a, b)"
+            f"{self} has no truth value while it is traced; for a choice, write where(condition, a, b); "
+            "for max and min, maximum and minimum"
         )
 
     def __float__(self) -> float:
@@ -170,7 +171,9 @@ def as_expr(operand: Any) -> Expr:
     try:
         return constant(float(operand))
     except (TypeError, ValueError):
-        raise ExpressionError(f"an expression is made of numbers, got {type(operand).__name__}") from None
+        kind = type(operand).__name__
+        hint = "; in a graph, put the formula into Elementwise" if kind == "Value" else ""
+        raise ExpressionError(f"an expression is made of numbers, got {kind}{hint}") from None
 
 
 def topological(roots: Sequence[Expr]) -> list[Expr]:

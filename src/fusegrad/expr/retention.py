@@ -4,7 +4,7 @@ The primitives say their own derivatives by their output, which a search for the
 finds.  The rules here add what the search cannot see.  With y = f(x):
 
     y = c u, u / c, -u          u = y / c, c y, -y; but not u + c, since adding c rounds small u away
-    y = max(u, c), min(u, c)    u > c ⇔ y > c, u < c ⇔ y < c, and u = y where the slope is not 0
+    y = max(u, c), min(u, c)    u > c ⇔ y > c, u < c ⇔ y < c, and u = y there, if the slope is 0 elsewhere
     y = where(x > 0, a, b)      x > 0 ⇔ y > 0 if a has the sign of x, and b has it or is 0; in the branches a = y, b = y
 """
 
@@ -32,11 +32,11 @@ def rewritten(output: Expr, slope: Expr, y: Expr) -> Expr:
         condition, *branches = output.args
         slopes = [rewritten(branch, part, y) for branch, part in zip(branches, slope.args[1:], strict=True)]
         return where(condition_on_output(condition, branches, y), *slopes)
-    return rebuilt(slope, known_by_output(output, y))
+    return rebuilt(slope, known_by_output(output, slope, y))
 
 
-def known_by_output(output: Expr, y: Expr) -> dict[Expr, Expr]:
-    """Nodes below `output`, and what they are in terms of `y`."""
+def known_by_output(output: Expr, slope: Expr, y: Expr) -> dict[Expr, Expr]:
+    """Nodes below `output`, and what they are in terms of `y` wherever `slope` is not 0."""
     known: dict[Expr, Expr] = {}
     node, value = output, y
     while True:
@@ -51,13 +51,24 @@ def known_by_output(output: Expr, y: Expr) -> dict[Expr, Expr]:
             value = value * (1 / number.value)
         elif node.op == "div":
             value = value * number
-        elif node.op == "max":
-            known[less(number, inner)] = less(number, value)
-        elif node.op == "min":
-            known[less(inner, number)] = less(value, number)
+        elif node.op in ("max", "min"):
+            condition, known_condition = (
+                (less(number, inner), less(number, value))
+                if node.op == "max"
+                else (less(inner, number), less(value, number))
+            )
+            known[condition] = known_condition
+            if not vanishes_without(condition, slope):
+                return known
         else:
             return known
         node = inner
+
+
+def vanishes_without(condition: Expr, slope: Expr) -> bool:
+    """Whether `slope` is certainly 0 where the condition is false; a derivative that was given need not be."""
+    rest = rebuilt(slope, {condition: constant(0.0)})
+    return rest.op == "constant" and rest.value == 0
 
 
 def condition_on_output(condition: Expr, branches: list[Expr], y: Expr) -> Expr:

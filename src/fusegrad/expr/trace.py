@@ -67,6 +67,10 @@ def traced(
 
 def parameters(formula: Formula, constants: dict[str, float]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the positional parameters, and of the keyword-only ones to which `constants` gives no value."""
+    if not callable(formula):
+        raise ExpressionError(f"a scalar function such as lambda x: x * x is expected, got {formula!r}")
+    if isinstance(formula, np.ufunc):  # whose signature takes `out` for an argument
+        return tuple("xabc"[: formula.nin]), ()
     items = inspect.signature(formula).parameters.values()
     named = [item.name for item in items if item.kind is item.KEYWORD_ONLY]
     positional = [item.name for item in items if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)]

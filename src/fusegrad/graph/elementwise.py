@@ -6,15 +6,17 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from fusegrad.expr import Function
+from fusegrad.expr import ExpressionError, Function
 from fusegrad.expr import function as as_function
 from fusegrad.graph.layer import Layer
-from fusegrad.graph.spec import Arrays, Spec, require
+from fusegrad.graph.spec import Arrays, GraphError, Spec, require
 from fusegrad.ops import loops
 
 
 class Elementwise(Layer):
-    """y = f(x, …), element by element; inputs carry the names of the function's arguments.
+    """y = f(x, …), element by element.
+
+    Inputs carry the names of the function's arguments, or x0, x1, … where one of those is called like the output.
 
     Args:
         formula: f, a function of `fg.expr` or a formula that can be traced: `Elementwise(lambda x: x * sigmoid(x))`.
@@ -24,8 +26,13 @@ class Elementwise(Layer):
     """
 
     def __init__(self, formula: Function | Callable[..., Any]) -> None:
-        function = as_function(formula)
+        try:
+            function = as_function(formula)
+        except ExpressionError as error:
+            raise GraphError(f"{type(self).__name__} expects a formula that can be traced: {error}") from None
         require(not function.scalars, type(self).__name__, "a function of arrays alone", f"{function.scalars}")
+        if not {"y", *(f"d{name}" for name in ("y", *function.arguments))}.isdisjoint(function.arguments):
+            function = function.renamed(*(f"x{i}" for i in range(len(function.arguments))))
         self.elementwise = function
         self.plan = planned(self, function.arguments)
         self.forward, self.backward = loops.forward(function), loops.backward(function)

@@ -26,8 +26,7 @@ def chosen(owner: object, activation: Activation) -> Function:
         return ACTIVATIONS[activation]
     made = activation.elementwise if isinstance(activation, Layer) else activation
     if isinstance(made, type) or not callable(made):
-        hint = "; such as ReLU(), not ReLU" if isinstance(made, type) else ""
-        raise GraphError(f"{owner} expects an activation, a name or a scalar function, got {activation!r}{hint}")
+        raise GraphError(f"{owner} expects an activation, a name or a scalar function, got {activation!r}{hint(made)}")
     try:
         made = function(made)
     except ExpressionError as error:
@@ -35,3 +34,12 @@ def chosen(owner: object, activation: Activation) -> Function:
     if len(made.arguments) != 1 or made.scalars:
         raise GraphError(f"{owner} expects an activation of one argument, got {made} {made.arguments + made.scalars}")
     return made.renamed("x")
+
+
+def hint(made: object) -> str:
+    """What to write instead of a class, or of PyTorch's `Linear(width_in, width)`."""
+    if isinstance(made, type):
+        return "; such as ReLU(), not ReLU"
+    if isinstance(made, int):
+        return f"; for {made} outputs write Linear({made}), which finds the width of its input"
+    return ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from copy import copy
 
+import numpy as np
+
 from fusegrad import initializers
 from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
@@ -38,8 +40,9 @@ class Linear(Layer):
         weight_init: Initializer | None = None,
         bias_init: Initializer = initializers.zeros,
     ) -> None:
-        require(isinstance(width, int) and width > 0, "Linear", "a positive width", width)
-        self.width = width
+        whole = isinstance(width, int | np.integer) and not isinstance(width, bool)
+        require(whole and width > 0, "Linear", "a positive whole number as width", repr(width))
+        self.width = width = int(width)
         self.weight = Param((width, width_in), weight_init or initializers.he_normal())
         self.bias = Param((width,), bias_init, decay=False) if bias else None
         self.use(chosen(f"Linear({width})", activation))

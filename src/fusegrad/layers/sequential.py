@@ -14,8 +14,7 @@ class Sequential(Model):
     def __init__(self, *layers: Module) -> None:
         for layer in layers:
             if not isinstance(layer, Module):
-                hint = "write Sequential(*layers)" if isinstance(layer, list | tuple) else "such as ReLU(), not ReLU"
-                raise GraphError(f"Sequential expects layers, got {layer!r}; {hint}")
+                raise GraphError(f"Sequential expects layers, got {layer!r}; {hint(layer)}")
         self.layers = list(layers)
 
     def call(self, x: Value) -> Value:
@@ -25,3 +24,12 @@ class Sequential(Model):
             except GraphError as error:
                 raise error.within(f"layers.{index}") from None
         return x
+
+
+def hint(given: object) -> str:
+    """What to write instead of what is no layer."""
+    if isinstance(given, list | tuple):
+        return "write Sequential(*layers)"
+    if callable(given) and not isinstance(given, type):
+        return "a scalar function becomes one by Elementwise(function)"
+    return "such as ReLU(), not ReLU"

@@ -28,6 +28,8 @@ class CrossEntropy(Layer):
     """
 
     def __init__(self, class_weight: Sequence[float] | None = None, *, label_smoothing: float = 0.0) -> None:
+        fits = class_weight is None or (np.ndim(class_weight) == 1 and np.min(class_weight) >= 0)
+        require(fits, self, "class_weight to be one number of at least 0 per class", class_weight)
         require(0 <= label_smoothing <= 1, self, "label_smoothing in 0 .. 1", label_smoothing)
         self.class_weights, self.smoothing = class_weight, float(label_smoothing)
 

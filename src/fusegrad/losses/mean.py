@@ -26,7 +26,8 @@ class MeanLoss(Layer):
     def __init__(self, formula: Function | Callable[[Any, Any], Any]) -> None:
         self.function = function(formula)
         arguments, results = self.function.arguments, len(self.function.outputs)
-        require(len(arguments) == 2 and not self.function.scalars, self, "a function of two arguments", arguments)
+        fits = len(arguments) == 2 and not self.function.scalars
+        require(fits, self, "a function of two arguments", arguments + self.function.scalars)
         require(results == 1, self, "a function with one result", results)
         self.forward, self.backward = mean_loss.forward(self.function), mean_loss.backward(self.function)
 

@@ -115,6 +115,7 @@ class Optimizer:
 
     def new_values(self, known: dict[str, Expr]) -> tuple[Expr, ...]:
         """What the rule makes of the known expressions; ExpressionError where it does not fit."""
+        self.check(hasattr(self, "rule"), "is missing, which computes (new value, new slots) of value, grad, rate, …")
         parameters = inspect.signature(self.rule).parameters.values()
         for item in parameters:
             given = item.name in known or item.default is not item.empty
