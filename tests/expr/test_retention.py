@@ -102,6 +102,25 @@ def compare(f: Function) -> None:
     np.testing.assert_allclose(slope, f.derivative()(x), rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.parametrize("factor", [0.1, 0.3, 0.5, 0.7, 1 / 3, 1 / 7, 3, -1.3])
+@pytest.mark.parametrize("bound", [-3, -0.7, 0, 0.1, 0.9, 3, 6])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_a_bound_cuts_off_has_slope_0_whatever_it_is_scaled_by(factor, bound, dtype):
+    beyond, cut_off = np.asarray([-20, 20], dtype), []
+    for number, formula in zip(beyond, [lambda x: maximum(x, bound), lambda x: minimum(x, bound)], strict=True):
+        for scaled in (lambda x, inner=formula: factor * inner(x), lambda x, inner=formula: inner(x) / factor):
+            f, x = Function("f", ("x",), (), (scaled(argument("x")),)), np.full(1, number)
+            cut_off += list(evaluate(f.kept_slopes, {"x": x, "y": f(x)})[0])
+    assert cut_off == [0, 0, 0, 0]
+
+
+def test_a_given_derivative_that_is_not_written_with_the_bound_needs_the_argument():
+    f = function(lambda x: maximum(x, 0), derivative=lambda x: (expr.sign(x) + 1) * 0.5)
+    assert read(f.kept_slopes) == {"x"}
+    compare(f)
+    assert read(function(lambda x: maximum(x, 0), derivative=lambda x: where(x > 0, 1, 0)).kept_slopes) == {"y"}
+
+
 def test_every_argument_has_to_agree():
     assert read(function(lambda a, b: maximum(a + b, 0)).kept_slopes) == {"y"}
     assert read(function(lambda a, b: tanh(a + 2 * b)).kept_slopes) == {"y"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -143,8 +144,8 @@ REFUSED = {
     "str": (lambda x: x + "a", "an expression is made of numbers, got str"),
     "complex": (lambda x: x * 1j, "an expression is made of numbers, got complex"),
     "nothing returned": (lambda x: None, "an expression is made of numbers, got NoneType"),
-    "*args": (lambda *args: args[0], r"expects parameters by name, without \* or \*\*"),
-    "**options": (lambda x, **options: x, r"expects parameters by name, without \* or \*\*"),
+    "*args": (lambda *args: args[0], r"of named parameters, without \* or \*\*"),
+    "**options": (lambda x, **options: x, r"of named parameters, without \* or \*\*"),
     "no arguments": (lambda: 1.0, "no positional parameter"),
 }
 
@@ -263,3 +264,13 @@ def test_nodes_that_nobody_holds_are_forgotten():
     before = len(node._made)
     function(lambda x: tanh(x * 0.123456789) + 0.987654321)(np.ones(1))
     assert len(node._made) == before
+
+
+def test_a_formula_needs_no_name():
+    assert str(function(partial(lambda slope, x: slope * x, 2.0))) == "(x * 2.0)"
+
+
+@pytest.mark.parametrize("formula", [lambda x: x % 2, lambda x: 3 // x, lambda x: where((x > 0) & (x < 1), x, 0)])
+def test_operators_that_have_no_primitive_say_so(formula):
+    with pytest.raises(ExpressionError, match="cannot be traced; nest where"):
+        function(formula)

@@ -18,7 +18,12 @@ NAMES = [
     lambda dy: dy * expr.tanh(dy),
     lambda bias: bias * expr.tanh(bias),
 ]
-PAIRS = [lambda x, y: x * expr.exp(y), lambda y, x: x * expr.exp(y), lambda x, dx: x * expr.exp(dx)]
+PAIRS = [
+    lambda node, add_dx: node * expr.exp(add_dx),
+    lambda x, y: x * expr.exp(y),
+    lambda y, x: x * expr.exp(y),
+    lambda x, dx: x * expr.exp(dx),
+]
 
 
 @pytest.mark.parametrize("formula", NAMES)

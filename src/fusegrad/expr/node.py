@@ -81,6 +81,11 @@ class Expr:
     def __ge__(self, other: Any) -> Expr:
         return apply("le", other, self)
 
+    def __mod__(self, other: Any) -> Expr:
+        raise ExpressionError("%, // and conditions joined by & or | cannot be traced; nest where(condition, a, b)")
+
+    __rmod__ = __floordiv__ = __rfloordiv__ = __and__ = __rand__ = __or__ = __ror__ = __invert__ = __mod__
+
     def __eq__(self, other: object) -> Any:
         raise ExpressionError(f"{self} cannot be compared for equality; choose by <, <=, > or >=")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +29,21 @@ class Compiled:
     block: Callable[..., None]
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where tracebacks find the text of a loop, as long as the loop is there."""
+
+    text: str
+
+    def get_source(self, name: str) -> str:
+        return self.text
+
+
 @lru_cache(maxsize=1024)
 def compiled(loop: Loop, dtype: str) -> Compiled:
     text = numpy_text(loop, dtype)
-    file = f"<{loop.name} {dtype} {id(loop):x}>"
-    linecache.cache[file] = len(text.source), None, text.source.splitlines(keepends=True), file  # for tracebacks
-    namespace: dict[str, Any] = {"np": np}
+    file = f"loop {loop.name}, {dtype}"
+    namespace: dict[str, Any] = {"np": np, "__name__": file, "__loader__": Source(text.source)}
     exec(compile(text.source, file, "exec"), namespace)
     return Compiled(text, namespace["numbers"], namespace["block"])
 

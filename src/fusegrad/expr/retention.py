@@ -4,12 +4,15 @@ The primitives say their own derivatives by their output, which a search for the
 finds.  The rules here add what the search cannot see.  With y = f(x):
 
     y = c u, u / c, -u          u = y / c, c y, -y; but not u + c, since adding c rounds small u away
-    y = max(u, c), min(u, c)    u > c ⇔ y > c, u < c ⇔ y < c, and u = y there, if the slope is 0 elsewhere
+    y = max(u, c), min(u, c)    u > c ⇔ y > c, u < c ⇔ y < c, and u = y there, where alone the slope is not 0
     y = where(x > 0, a, b)      x > 0 ⇔ y > 0 if a has the sign of x, and b has it or is 0; in the branches a = y, b = y
 """
 
 from __future__ import annotations
 
+import numpy as np
+
+from fusegrad.expr.evaluate import evaluate
 from fusegrad.expr.node import Expr, argument, constant, rebuilt, topological
 from fusegrad.expr.primitives import less, where
 
@@ -51,13 +54,9 @@ def known_by_output(output: Expr, slope: Expr, y: Expr) -> dict[Expr, Expr]:
             value = value * (1 / number.value)
         elif node.op == "div":
             value = value * number
-        elif node.op in ("max", "min"):
-            condition, known_condition = (
-                (less(number, inner), less(number, value))
-                if node.op == "max"
-                else (less(inner, number), less(value, number))
-            )
-            known[condition] = known_condition
+        elif node.op in ("max", "min") and finds_bound(output, node, value, y):
+            condition = within(node, inner)
+            known[condition] = within(node, value)
             if not vanishes_without(condition, slope):
                 return known
         else:
@@ -65,10 +64,27 @@ def known_by_output(output: Expr, slope: Expr, y: Expr) -> dict[Expr, Expr]:
         node = inner
 
 
+def within(bounded: Expr, operand: Expr) -> Expr:
+    """The condition that `operand` is not cut off by the bound of `bounded`, max(…, c) or min(…, c)."""
+    number = bounded.args[1]
+    return less(number, operand) if bounded.op == "max" else less(operand, number)
+
+
+def finds_bound(output: Expr, bounded: Expr, value: Expr, y: Expr) -> bool:
+    """Whether `value`, the way back from `output` to `bounded`, does not round what was cut off to within the bound."""
+    bound = argument("the bound")
+    there, back = rebuilt(output, {bounded: bound}), within(bounded, value)
+    for dtype in ("float32", "float64"):
+        (at_bound,) = evaluate([there], {bound.value: np.full(1, bounded.args[1].value, dtype)})
+        if evaluate([where(back, 1, 0)], {y.value: at_bound})[0].any():
+            return False
+    return True
+
+
 def vanishes_without(condition: Expr, slope: Expr) -> bool:
     """Whether `slope` is certainly 0 where the condition is false; a derivative that was given need not be."""
     rest = rebuilt(slope, {condition: constant(0.0)})
-    return rest.op == "constant" and rest.value == 0
+    return rest.op == "constant" and bool(rest.value == 0)
 
 
 def condition_on_output(condition: Expr, branches: list[Expr], y: Expr) -> Expr:

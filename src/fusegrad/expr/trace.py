@@ -58,7 +58,8 @@ def traced(
     known = {scalar: argument(scalar) for scalar in scalars} | constants
     result = formula(*map(argument, arguments), **known)
     outputs = tuple(map(as_expr, result if isinstance(result, tuple) else (result,)))
-    title = name or (formula.__name__ if formula.__name__ != "<lambda>" else repr(outputs[0])[:TITLE])
+    own_name = getattr(formula, "__name__", "<lambda>")  # which partial objects lack
+    title = name or (own_name if own_name != "<lambda>" else repr(outputs[0])[:TITLE])
     for output in outputs:
         if output.is_condition:
             raise ExpressionError(f"{title} returns the condition {output}, where a number is expected")
@@ -75,7 +76,7 @@ def parameters(formula: Formula, constants: dict[str, float]) -> tuple[tuple[str
     named = [item.name for item in items if item.kind is item.KEYWORD_ONLY]
     positional = [item.name for item in items if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)]
     if len(named) + len(positional) < len(items):
-        raise ExpressionError(f"{formula} expects parameters by name, without * or **")
+        raise ExpressionError(f"a scalar function of named parameters, without * or **, is expected, got {formula}")
     if unknown := set(constants) - set(named):
         raise ExpressionError(f"{formula} has no keyword-only parameter {sorted(unknown)}")
     if not positional:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,17 @@ class ParamArena:
         self.inherited: dict[Optimizer, SavedState] = {}
         self.evaluations: dict[Hashable, LeastRecentlyUsed[Any]] = {}
         self.initialize(seed)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ParamArena:
+        """An arena of the copied parameters, with the state of optimizers, but none of the programs over this one."""
+        memo[id(self)] = new = object.__new__(ParamArena)
+        shared = {"backend": self.backend, "block": Block(self.backend), "evaluations": {}, "optimizer_states": {}}
+        saved = {optimizer: state.saved() for optimizer, state in self.optimizer_states.items()}
+        new.__dict__ |= shared | {"inherited": self.inherited | saved}
+        for name, item in vars(self).items():
+            if name not in new.__dict__:
+                setattr(new, name, deepcopy(item, memo))
+        return new
 
     def initialize(self, seed: int) -> None:
         """Give every parameter its first values anew, and start counting steps from 0."""

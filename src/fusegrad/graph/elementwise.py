@@ -12,11 +12,13 @@ from fusegrad.graph.layer import Layer
 from fusegrad.graph.spec import Arrays, GraphError, Spec, require
 from fusegrad.ops import loops
 
+TAKEN = ("y", "seed", "step", "node")  # names that passes use, beside those of gradients
+
 
 class Elementwise(Layer):
     """y = f(x, …), element by element.
 
-    Inputs carry the names of the function's arguments, or x0, x1, … where one of those is called like the output.
+    Inputs carry the names of the function's arguments, or x0, x1, … where passes use one of those otherwise.
 
     Args:
         formula: f, a function of `fg.expr` or a formula that can be traced: `Elementwise(lambda x: x * sigmoid(x))`.
@@ -28,10 +30,12 @@ class Elementwise(Layer):
     def __init__(self, formula: Function | Callable[..., Any]) -> None:
         try:
             function = as_function(formula)
+            require(len(function.outputs) == 1, type(self).__name__, "a formula with one result", len(function.outputs))
         except ExpressionError as error:
             raise GraphError(f"{type(self).__name__} expects a formula that can be traced: {error}") from None
         require(not function.scalars, type(self).__name__, "a function of arrays alone", f"{function.scalars}")
-        if not {"y", *(f"d{name}" for name in ("y", *function.arguments))}.isdisjoint(function.arguments):
+        taken = {*TAKEN, *(f"{kind}{name}" for name in ("y", *function.arguments) for kind in ("d", "add_d"))}
+        if not taken.isdisjoint(function.arguments):
             function = function.renamed(*(f"x{i}" for i in range(len(function.arguments))))
         self.elementwise = function
         self.plan = planned(self, function.arguments)
