@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,18 +59,17 @@ class OptimizerState:
         self.ranges = [part for group in groups for part in layout.ranges(group, by_decay=optimizer.decays)]
         self.layout = Layout(self.params)  # of the slots, which have no gaps for what others train
         self.slots = {name: backend.zeros((self.layout.size,), value.dtype) for name in optimizer.slots}
-        self.names = list(optimizer.scalars(1))
-        self.host = np.zeros(1 + len(self.names), value.dtype)
+        names = ["scale", *optimizer.scalars(1)]
+        self.pick = itemgetter(*names)  # by name, since nothing asks an optimizer to keep an order
+        self.host = np.zeros(len(names), value.dtype)
         self.device = backend.asarray(self.host)
-        numbers = enumerate(["scale", *self.names])
-        self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in numbers}
+        self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in enumerate(names)}
         self.count = 0
         self.updates = self.bind()
 
     def prepare(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy.  Count it when it was made."""
-        numbers = self.optimizer.scalars(self.count + 1)
-        self.host[:] = [scale, *(numbers[name] for name in self.names)]
+        self.host[:] = self.pick({**self.optimizer.scalars(self.count + 1), "scale": scale})
         if self.device is not self.host:
             self.backend.copy_in(self.device, self.host)
 
