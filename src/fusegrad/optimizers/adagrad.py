@@ -53,7 +53,7 @@ class Adadelta(Optimizer):
         self, lr: float | Schedule = 1.0, *, rho: float = 0.9, eps: float = 1e-6, **options: Unpack[Options]
     ) -> None:
         super().__init__(lr, **options)
-        self.require(0 <= rho < 1, "rho", "in 0 .. 1", rho)
+        self.require(0 <= rho < 1, "rho", "of at least 0 and below 1", rho)
         self.require(eps > 0, "eps", "above 0", eps)
         self.rho, self.eps = rho, eps
 

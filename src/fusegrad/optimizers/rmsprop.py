@@ -28,9 +28,9 @@ class RMSprop(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(lr, **options)
-        self.require(0 <= alpha < 1, "alpha", "in 0 .. 1", alpha)
+        self.require(0 <= alpha < 1, "alpha", "of at least 0 and below 1", alpha)
         self.require(eps > 0, "eps", "above 0", eps)
-        self.require(0 <= momentum < 1, "momentum", "in 0 .. 1", momentum)
+        self.require(0 <= momentum < 1, "momentum", "of at least 0 and below 1", momentum)
         self.alpha, self.eps, self.momentum, self.centered = alpha, eps, momentum, centered
         optional = {"mean": centered, "velocity": momentum > 0}
         self.slots = ("square", *(name for name, wanted in optional.items() if wanted))

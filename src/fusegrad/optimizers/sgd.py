@@ -26,9 +26,9 @@ class SGD(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(lr, **options)
-        self.require(0 <= momentum < 1, "momentum", "in 0 .. 1", momentum)
+        self.require(0 <= momentum < 1, "momentum", "of at least 0 and below 1", momentum)
         self.require(momentum > 0 or not nesterov, "momentum", "above 0 with nesterov", momentum)
-        self.require(0 <= dampening < 1, "dampening", "in 0 .. 1", dampening)
+        self.require(0 <= dampening < 1, "dampening", "of at least 0 and below 1", dampening)
         fits = dampening == 0 or (momentum > 0 and not nesterov)
         self.require(fits, "dampening", "0 without momentum or with nesterov", dampening)
         self.momentum, self.dampening, self.nesterov = momentum, dampening, nesterov
