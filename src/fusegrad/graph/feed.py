@@ -20,14 +20,17 @@ Rearrangement = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Limit:
-    """Integers that lie in 0 .. below-1: those that are left of an array after `path`."""
+    """Integers that lie in 0 .. below-1, or are `exempt`: those that are left of an array after `path`."""
 
     below: int
     path: tuple[Rearrangement, ...]
+    exempt: int | None = None
 
     def check(self, name: str, source: Any) -> None:
         for rearranged in self.path:
             source = rearranged(source)
+        if self.exempt is not None:
+            source = np.where(source == self.exempt, source.dtype.type(0), source)
         unsigned = source.view(UNSIGNED[source.itemsize])  # negative numbers become the largest: one search finds all
         wrong = int(source.reshape(-1)[int(unsigned.argmax())])  # CuPy's `item` takes no position
         if not 0 <= wrong < self.below:
@@ -77,7 +80,7 @@ def index_limits(nodes: Iterable[Node]) -> dict[Value, list[Limit]]:
     for node in nodes:
         for name, below in node.limits.items():
             value, path = origin(node, name)
-            limits.setdefault(value, []).append(Limit(below, path))
+            limits.setdefault(value, []).append(Limit(below, path, node.exempt.get(name)))
     return limits
 
 

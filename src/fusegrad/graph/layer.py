@@ -95,7 +95,7 @@ class Layer(Module):
         """A node of this layer, as yet without outputs."""
         extra = {name: Buffer(spec) for name, spec in arrays.saved.items()}
         extra |= {name: as_constant(item) for name, item in arrays.constants.items()}
-        return Node(self, inputs, extra=extra, limits=arrays.indices)
+        return Node(self, inputs, extra=extra, limits=arrays.indices, exempt=arrays.exempt)
 
     def in_place_of(self, node: Node, inputs: Mapping[str, Argument]) -> Node:
         """A node of this layer that computes the outputs of `node` from `inputs`."""

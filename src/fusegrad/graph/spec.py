@@ -68,13 +68,14 @@ class Arrays:
 
     `outputs` and `saved` name the arrays that its passes receive; saved ones live until backward has read them.
     `constants` gives further ones with their values (None for one that is absent).
-    `indices` names integer inputs whose values must lie in 0 .. limit-1.
+    `indices` names integer inputs whose values must lie in 0 .. limit-1, `exempt` one more value that one may have.
     """
 
     outputs: dict[str, Spec]
     saved: dict[str, Spec] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     indices: dict[str, int] = field(default_factory=dict)
+    exempt: dict[str, int] = field(default_factory=dict)
 
 
 def require(condition: bool, owner: object, expected: str, got: object) -> None:

@@ -124,6 +124,7 @@ class Node:
     outputs: dict[str, Value] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)  # saved arrays and constants
     limits: dict[str, int] = field(default_factory=dict)  # of integer inputs, which lie in 0 .. limit-1
+    exempt: dict[str, int] = field(default_factory=dict)  # a value outside the limits that an input may have
 
     def input_values(self) -> Iterator[Value]:
         for argument in self.inputs.values():

@@ -20,6 +20,7 @@ class CrossEntropy(Layer):
             targets they multiply the terms of the sum, as in PyTorch.  0 leaves out rows of that label, if unsmoothed.
         label_smoothing: s in 0 .. 1 replaces targets, the one-hot ones of labels too, by (1 - s) target + s / classes,
             whose terms class weights then multiply; with labels the mean is still over Σ c (Szegedy et al., 2016).
+        ignore_index: a label outside 0 .. classes-1 whose rows do not count; the loss of a batch of none else is 0.
 
     Shapes: x (batch, …, classes) logits; target (batch, …) integer labels, or (batch, …, classes) distributions;
     weight of samples (batch,), optional, for x of two axes; y ().
@@ -27,11 +28,19 @@ class CrossEntropy(Layer):
     0 .. classes-1.
     """
 
-    def __init__(self, class_weight: Sequence[float] | None = None, *, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self,
+        class_weight: Sequence[float] | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        ignore_index: int | None = None,
+    ) -> None:
         fits = class_weight is None or (np.ndim(class_weight) == 1 and np.min(class_weight) >= 0)
         require(fits, self, "class_weight to be one number of at least 0 per class", class_weight)
         require(0 <= label_smoothing <= 1, self, "label_smoothing in 0 .. 1", label_smoothing)
-        self.class_weights, self.smoothing = class_weight, float(label_smoothing)
+        whole = ignore_index is None or isinstance(ignore_index, int)
+        require(whole, self, "ignore_index to be a whole number", ignore_index)
+        self.class_weights, self.smoothing, self.ignored = class_weight, float(label_smoothing), ignore_index
 
     def plan(self, x: Spec, target: Spec, weight: Spec | None = None) -> Arrays:
         require(x.is_float and len(x.shape) > 1, self, "floating-point logits (batch, …, classes)", x)
@@ -48,8 +57,10 @@ class CrossEntropy(Layer):
             {"y": Spec((), x.dtype)},
             saved={"probability": x, "losses": each, "factor": each} | ({"goal": x} if has_goal else {}),
             constants={"class_weight": self.weights(classes, x.dtype), "smoothing": self.smoothing}
+            | {"ignored": None if soft else self.ignored}
             | ({} if has_goal else {"goal": None}),
             indices={} if soft else {"target": classes},
+            exempt={} if soft or self.ignored is None else {"target": self.ignored},
         )
 
     def check_target(self, target: Any) -> str | None:

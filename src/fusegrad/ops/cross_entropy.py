@@ -3,7 +3,7 @@
 Shapes: x, dx, probability (…, classes); target (…) integers in 0 .. classes-1, or (…, classes), a distribution per
 row; weight (rows,) or None; class_weight (classes,) or None, below c; losses, factor (rows,) are space that the ops
 overwrite, as is goal, of x's shape, which holds the smoothed targets c ((1 - s) target + s / classes); with labels and
-smoothing s = 0 it is None; y, dy ().
+smoothing s = 0 it is None; y, dy ().  Rows with the label `ignored` do not count.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.ops.op import Bound, bound_op
+from fusegrad.ops.op import Bound, bound_op, in_turn
 from fusegrad.ops.shape import rows
 from fusegrad.ops.weighting import put_factor, put_mean, total
 
@@ -30,12 +30,18 @@ def forward(
     losses: Any,
     y: Any,
     probability: Any,
+    ignored: int | None = None,
 ) -> Bound:
     """y = the (weighted) mean of -log p[label], or of -Σ goal log p, with p = softmax(x).
 
     With labels, c[label] is part of the weight of a row: Σ w c (-log p) / Σ w c; and so it is under smoothing, where
     the mean is Σ w (-Σ goal log p) / Σ w c, because goal has c already.  As PyTorch has it.
     """
+    if ignored is not None:
+        target, weight, refresh = without(ignored, target, weight, x.dtype)
+        options = {"goal": goal, "losses": losses, "y": y, "probability": probability}
+        whole = forward.bound(evaluator, x, target, weight, class_weight, smoothing, **options)
+        return in_turn([refresh, whole])
     if evaluator == "numba" and goal is None and class_weight is None and x.dtype == "float32":
         from fusegrad.ops import cross_entropy_rows  # here, since only who has Numba needs it
 
@@ -58,8 +64,14 @@ def backward(
     goal: Any,
     factor: Any,
     dx: Any,
+    ignored: int | None = None,
 ) -> Bound:
     """dx = (p - onehot(label)) dy w c / Σ w c, or (p Σ goal - goal) dy w / Σ w, with Σ w c for labels."""
+    if ignored is not None:
+        target, weight, refresh = without(ignored, target, weight, dx.dtype)
+        options = {"goal": goal, "factor": factor, "dx": dx}
+        whole = backward.bound(evaluator, dy, probability, target, weight, class_weight, smoothing, **options)
+        return in_turn([refresh, whole])
     if evaluator == "numba" and goal is None and class_weight is None and dx.dtype == "float32":
         from fusegrad.ops import cross_entropy_rows
 
@@ -67,6 +79,19 @@ def backward(
     if goal is None:
         return partial(backward_of_labels, dy, probability, target, weight, class_weight, factor, dx)
     return partial(backward_of_goals, dy, probability, target, weight, class_weight, smoothing, goal, factor, dx)
+
+
+def without(ignored: int, target: Any, weight: Any, dtype: Any) -> tuple[Any, Any, Bound]:
+    """Labels and weights in which rows labelled `ignored` have label and weight 0, and what computes them anew."""
+    labels, factors = np.empty_like(target.reshape(-1)), np.empty_like(target, dtype=dtype, shape=(target.size,))
+
+    def refresh() -> None:
+        np.not_equal(target.reshape(-1), ignored, out=factors, casting="unsafe")
+        np.multiply(target.reshape(-1), factors, out=labels, casting="unsafe")
+        if weight is not None:
+            np.multiply(factors, weight, out=factors)
+
+    return labels, factors, refresh
 
 
 def forward_of_labels(
