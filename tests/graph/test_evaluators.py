@@ -34,6 +34,19 @@ def test_both_compute_the_same(build, monkeypatch):
     np.testing.assert_allclose(path(build, "numba", monkeypatch), path(build, "numpy", monkeypatch), rtol=1e-4)
 
 
+@pytest.mark.parametrize("classes", [3, 10, 64])
+def test_a_logit_that_is_no_number_makes_the_loss_none(classes, monkeypatch):
+    monkeypatch.setenv("FUSEGRAD_EVALUATOR", "numba")
+    x, labels = Input((4, classes)), Input((4,), "int64")
+    program = Program([x, labels], losses.CrossEntropy()(x, labels), ParamArena([]), gradients_of=[x])
+    for place in range(classes):
+        logits = np.zeros((4, classes), "float32")
+        logits[1, place] = np.nan
+        assert np.isnan(float(program.forward(logits, np.zeros(4, "int64"))))
+        program.backward()
+        np.testing.assert_array_equal(np.isnan(program.gradient(x)).any(1), [False, True, False, False])
+
+
 ROWS, WIDTH = 600, 700  # large enough for several threads
 
 

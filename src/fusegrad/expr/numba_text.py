@@ -23,7 +23,7 @@ import numpy as np
 
 compiled = numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, cache=True)
 inlined = numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, forceinline=True)
-reduction = numba.njit(fastmath={"reassoc", "nnan", "nsz"}, nogil=True, forceinline=True)
+reduction = numba.njit(fastmath={"reassoc", "nsz"}, nogil=True, forceinline=True)
 '''
 
 
