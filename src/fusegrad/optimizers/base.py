@@ -144,5 +144,9 @@ class Optimizer:
         if not condition:
             raise ValueError(f"{self} expects {name} {expected}, got {got}")
 
+    def require_betas(self, betas: tuple[float, float]) -> None:
+        fits = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
+        self.require(fits, "betas", "of at least 0 and below 1", betas)
+
     def __repr__(self) -> str:
         return type(self).__name__

@@ -27,9 +27,7 @@ class Lion(Optimizer):
         **options: Unpack[Limits],
     ) -> None:
         super().__init__(lr, weight_decay=weight_decay, decoupled=True, **options)
-        self.require(
-            len(betas) == 2 and all(0 <= beta < 1 for beta in betas), "betas", "of at least 0 and below 1", betas
-        )
+        self.require_betas(betas)
         self.betas = betas
 
     def rule(self, value: Expr, grad: Expr, m: Expr, rate: Expr) -> tuple[Expr, ...]:

@@ -22,9 +22,7 @@ class Moments(Optimizer):
         self, lr: float | Schedule, *, betas: tuple[float, float], eps: float, **options: Unpack[Options]
     ) -> None:
         super().__init__(lr, **options)
-        self.require(
-            len(betas) == 2 and all(0 <= beta < 1 for beta in betas), "betas", "of at least 0 and below 1", betas
-        )
+        self.require_betas(betas)
         self.require(eps > 0, "eps", "above 0", eps)
         self.betas, self.eps = betas, eps
 

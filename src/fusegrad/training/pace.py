@@ -46,14 +46,16 @@ class Paced:
     def scalars(self, count: int) -> Mapping[str, float]:
         """The optimizer's numbers of update `count` = 1, 2, …, with the lowered rate."""
         scalars = self.optimizer.scalars(count)
-        return {**scalars, "rate": self.rate(count)} if self.reductions else scalars
+        return {**scalars, "rate": self.lowered(scalars["rate"])} if self.reductions else scalars
 
     def rate(self, count: int) -> float:
         """The lowered rate of update `count`; ValueError for an optimizer that has none."""
         scalars = self.optimizer.scalars(count)
         if "rate" not in scalars:
             raise ValueError(f'{self} has no learning rate: its scalars are {list(scalars)}, without "rate"')
-        rate = scalars["rate"]
+        return self.lowered(scalars["rate"])
+
+    def lowered(self, rate: float) -> float:
         for reduction in self.reductions:
             rate = reduction.of(rate)
         return rate
