@@ -16,9 +16,9 @@ Shape = int | tuple[int, ...]
 class Backend(ABC):
     """Where arrays live and operations run.
 
-    `xp` is the array module, NumPy or CuPy.  `evaluator` says by what loops over
-    elements run: "numpy", "numba" or "cuda".  `alignment` is the number of bytes at whose multiples `empty` and `zeros`
-    start, and at which a planner should place arrays inside them.
+    `xp` is the array module, NumPy or CuPy.  `evaluator` says by what loops over elements run: "numpy", "numba" or
+    "cuda".  `alignment` is the number of bytes at whose multiples `empty` and `zeros` start, and at which a planner
+    should place arrays inside them.
     """
 
     name: str
