@@ -15,7 +15,7 @@ from fusegrad.expr.primitives import PRIMITIVES
 def evaluate(roots: Sequence[Expr], arrays: Mapping[str, Any]) -> list[Any]:
     """Fresh arrays, one per root, of the arguments' broadcast shape and their dtype; NumPy or CuPy, as they are.
 
-    Integers are computed as float64.  Overflow gives inf, and a division by zero inf or NaN, without a warning, as on a GPU.
+    Integers are computed as float64.  Overflow gives inf, a division by zero inf or NaN, and no warning, as on a GPU.
     """
     template = next(iter(arrays.values()))
     common = np.result_type(*(array.dtype for array in arrays.values()))
