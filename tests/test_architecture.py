@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "fusegrad"
+EMULATOR = PACKAGE.parent / "cuda_on_cpu"
 LONGEST_FILE = 300
 TOP = "fusegrad"
 
@@ -81,7 +82,7 @@ def import_faults(file: Path, package: Path) -> Iterator[str]:
         return
     for target, line, in_function in imports(file, package):
         root = target.split(".")[0]
-        if root.startswith("cupy") and not (importer == "backend" and in_function):
+        if root.startswith(("cupy", EMULATOR.name)) and not (importer == "backend" and in_function):
             yield f"{where}:{line}: {target} is imported only in functions of backend"
         if root == package.name:
             imported = component(target)
@@ -108,6 +109,13 @@ def test_the_package_keeps_the_rules():
     assert faults(PACKAGE) == []
 
 
+def test_the_emulator_knows_nothing_of_the_library():
+    files = sorted(EMULATOR.rglob("*.py"))
+    assert files
+    assert [file for file in files for target, *_ in imports(file, EMULATOR) if target.split(".")[0] == TOP] == []
+    assert [file for file in files if len(file.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE] == []
+
+
 FAULTY = [
     ("ops/a.py", "from fusegrad.graph import plan", "ops/a.py:1: ops imports graph"),
     ("ops/a.py", "from ..graph.plan import Plan", "ops/a.py:1: ops imports graph"),
@@ -125,6 +133,7 @@ FAULTY = [
     ("backend/a.py", "import cupy as cp", "backend/a.py:1: cupy is imported only in functions of backend"),
     ("backend/a.py", "from cupyx import jit", "backend/a.py:1: cupyx.jit is imported only in functions of backend"),
     ("ops/a.py", "f = lambda: import_module('cupy')", "ops/a.py:1: cupy is imported only in functions of backend"),
+    ("backend/a.py", "import cuda_on_cpu", "backend/a.py:1: cuda_on_cpu is imported only in functions of backend"),
     ("attic/a.py", "import numpy", "attic/a.py: attic has no floor"),
     ("ops/utils.py", "", "ops/utils.py: say what it holds"),
     ("ops/a.py", "\n" * (LONGEST_FILE + 1), "ops/a.py: 301 lines"),

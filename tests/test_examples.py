@@ -75,6 +75,10 @@ def test_the_gradient_vanishes_in_sigmoids_only(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_race_is_found_at_its_line():
+    assert main_of("find_a_race")()[0] == "module.cu:7"
+
+
 def test_a_layer_of_ones_own_is_right_and_learns():
     error, before, after = main_of("own_layer")()
     assert error <= 1e-6

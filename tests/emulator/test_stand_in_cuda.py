@@ -1,0 +1,139 @@
+"""Devices, streams, events and the log of the stand-in."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cuda_on_cpu import StandIn
+
+
+@pytest.fixture
+def cp() -> StandIn:
+    return StandIn(devices=2)
+
+
+def in_a_thread(function: Any) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ValueError, match="mode expects"):
+        StandIn(mode="slow")
+    with pytest.raises(ValueError, match="orders expects"):
+        StandIn(orders=("backward",))
+    with pytest.raises(ValueError, match="orders expects"):
+        StandIn(orders="forward")
+    with pytest.raises(ValueError, match="architecture expects one of"):
+        StandIn(architecture="sm_80")
+
+
+def test_stand_ins_share_nothing() -> None:
+    one, other = StandIn(), StandIn()
+    with one.cuda.Stream(non_blocking=True):
+        one.zeros(3).get()
+        assert other.cuda.get_current_stream() is other.cuda.null
+    assert other.counters.as_dict() == StandIn().counters.as_dict()
+    assert len({one, other}) == 2 and weakref.ref(one)() is one
+
+
+def test_it_can_take_the_place_of_the_module(cp: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", cp)
+    import cupy
+
+    assert cupy is cp
+    assert find_spec("cupy") is cp.__spec__
+
+
+def test_the_device_is_current_in_its_block_and_its_thread(cp: StandIn) -> None:
+    with cp.cuda.Device(1) as device:
+        assert (device.id, cp.cuda.Device().id, cp.cuda.runtime.getDevice()) == (1, 1, 1)
+        assert cp.empty(3).device == device != cp.cuda.Device(0)
+        assert in_a_thread(lambda: cp.cuda.Device().id) == 0
+        with cp.cuda.Device(0):
+            assert cp.cuda.Device().id == 0
+        assert cp.cuda.Device().id == 1
+    assert cp.cuda.Device().id == 0
+
+
+def test_devices_that_are_not_there(cp: StandIn) -> None:
+    assert cp.cuda.is_available() and cp.cuda.runtime.getDeviceCount() == 2
+    with pytest.raises(RuntimeError, match="cudaErrorInvalidDevice: device 2 of 2"):
+        cp.cuda.Device(2).use()
+    none = StandIn(devices=0)
+    assert not none.cuda.is_available()
+    with pytest.raises(none.cuda.runtime.CUDARuntimeError, match="cudaErrorNoDevice"):
+        none.cuda.runtime.getDeviceCount()
+
+
+@pytest.mark.parametrize(("architecture", "shared"), [("75", 65536), ("80", 166912), ("90", 232448), ("120", 101376)])
+def test_the_architecture_decides_what_the_device_has(architecture: str, shared: int) -> None:
+    cp = StandIn(architecture=architecture)
+    device = cp.cuda.Device()
+    assert device.compute_capability == architecture
+    assert device.attributes["MaxSharedMemoryPerBlockOptin"] == shared
+    properties = cp.cuda.runtime.getDeviceProperties(0)
+    assert 10 * properties["major"] + properties["minor"] == int(architecture)
+    assert properties["multiProcessorCount"] == device.attributes["MultiProcessorCount"] > 0
+
+
+def test_streams_nest_in_each_thread_by_itself(cp: StandIn) -> None:
+    stream = cp.cuda.Stream(non_blocking=True)
+    with stream, cp.cuda.Stream() as inner:
+        assert cp.cuda.get_current_stream() is inner != stream
+        assert in_a_thread(cp.cuda.get_current_stream) is cp.cuda.null
+    assert cp.cuda.get_current_stream() is cp.cuda.null
+    assert stream.ptr != inner.ptr != cp.cuda.null.ptr == 0
+
+
+def test_the_log_tells_what_was_queued_on_which_stream(cp: StandIn) -> None:
+    stream = cp.cuda.Stream(non_blocking=True)
+    cp.zeros(3)
+    with cp.recording() as log:
+        event = cp.cuda.get_current_stream().record(cp.cuda.Event(disable_timing=True))
+        stream.wait_event(event)
+        with stream:
+            x = cp.asarray(np.ones(3))
+            x += x.copy()
+        x.get(stream)
+        stream.synchronize()
+    cp.zeros(3)
+    name = stream.name
+    assert log == [
+        ("wait for null", name),
+        ("asarray", name),
+        ("copy", name),
+        ("add", name),
+        ("get", name),
+        ("synchronize", name),
+    ]
+
+
+def test_an_event_must_be_recorded_before_a_stream_waits_for_it(cp: StandIn) -> None:
+    with pytest.raises(RuntimeError, match="never recorded"):
+        cp.cuda.Stream().wait_event(cp.cuda.Event())
+
+
+def test_every_wait_of_the_host_is_counted(cp: StandIn) -> None:
+    stream, event = cp.cuda.Stream(), cp.cuda.Event()
+    event.record(stream)
+    assert stream.done and event.done and cp.counters.synchronisations == 0
+    event.synchronize()
+    stream.synchronize()
+    cp.cuda.Device().synchronize()
+    cp.cuda.runtime.deviceSynchronize()
+    assert cp.counters.synchronisations == 4
+
+
+def test_pinned_memory_can_be_written_through_numpy(cp: StandIn) -> None:
+    memory = cp.cuda.alloc_pinned_memory(12)
+    host = np.frombuffer(memory, "float32", 3)
+    host[:] = 2
+    assert cp.asarray(host).get().tolist() == [2, 2, 2] and memory.size() == 12
