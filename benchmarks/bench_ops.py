@@ -16,10 +16,16 @@ from fusegrad.losses.regression import squared_error
 from fusegrad.ops import (
     Op,
     arithmetic,
+    bias_activation,
+    counter,
     cross_entropy,
     dropout,
     elementwise,
+    embedding,
+    gather,
+    layer_norm,
     linear,
+    log_softmax,
     loops,
     matmul,
     mean_loss,
@@ -27,13 +33,16 @@ from fusegrad.ops import (
     norm,
     prelu,
     reduction,
+    rms_norm,
     shape,
+    transpose,
 )
-from fusegrad.ops.matmul import column_sums
+from fusegrad.ops.matmul import column_sums, matmul_backward
 
 ROWS, WIDTH, CLASSES, SIZE = 512, 1024, 1000, 1 << 20
 PLANE, LOGITS, LABELS = (ROWS, WIDTH), (ROWS, CLASSES), ("int64", (ROWS,), CLASSES)
 N, L, GEMM = ROWS * WIDTH, ROWS * CLASSES, 2 * ROWS * WIDTH * WIDTH
+HALF, PICKED = (ROWS, WIDTH // 2), ("int64", (ROWS, WIDTH // 2), WIDTH)
 SEED, STEP = ("uint64", (), 9), ("uint64", (), 9)
 
 
@@ -103,6 +112,9 @@ CLASSIFIED = {"weight": None, "class_weight": None, "smoothing": 0.0}
 LABELLED, SOFT = {"target": LABELS, **CLASSIFIED, "goal": None}, {"target": LOGITS, **CLASSIFIED, "goal": LOGITS}
 SCORED, UNSCORED = {"x": LOGITS, "losses": (ROWS,), "y": ()}, {"dy": (), "factor": (ROWS,), "dx": LOGITS}
 PRELU = {"x": PLANE, "slope": (WIDTH,)}
+LAYER_NORM = {"gamma": (WIDTH,), "mean": (ROWS,), "rstd": (ROWS,)}
+RMS_NORM = {"gamma": (WIDTH,), "rstd": (ROWS,)}
+NORM_SUMS, EPS = {"dgamma": (WIDTH,), "dbeta": (WIDTH,)}, {"eps": 1e-5}
 
 CASES = {
     **of_one(relu, 1, 2),
@@ -139,6 +151,10 @@ CASES = {
     "cross_entropy_backward": Case(cross_entropy.backward, {**UNSCORED, **LABELLED, "probability": LOGITS}, 2 * L),
     "soft_cross_entropy": Case(cross_entropy.forward, {**SCORED, **SOFT, "probability": LOGITS}, 8 * L),
     "soft_cross_entropy_backward": Case(cross_entropy.backward, {**UNSCORED, **SOFT, "probability": LOGITS}, 4 * L),
+    "log_softmax": Case(log_softmax.forward, {"x": LOGITS, "y": LOGITS}, 5 * L),
+    "log_softmax_backward": Case(log_softmax.backward, {"dy": LOGITS, "y": LOGITS, "dx": LOGITS}, 4 * L),
+    "softmax": Case(log_softmax.softmax_forward, {"x": LOGITS, "y": LOGITS}, 5 * L),
+    "softmax_backward": Case(log_softmax.softmax_backward, {"dy": LOGITS, "y": LOGITS, "dx": LOGITS}, 4 * L),
     "dropout": Case(
         dropout.forward,
         {"x": PLANE, "y": PLANE, "mask": ("uint8", PLANE, 2), "seed": SEED, "step": STEP, "node": 1},
@@ -151,15 +167,48 @@ CASES = {
     "fill": Case(elementwise.fill, {"x": PLANE, "number": 1.0}, 0),
     "copy": Case(elementwise.copy, alike("x", "y"), 0),
     "accumulate": Case(elementwise.accumulate, alike("x", "y"), N),
+    "axpy": Case(elementwise.axpy, {"a": (), **alike("x", "y")}, 2 * N),
     **linear_layer(identity, 0),
     **linear_layer(relu, 1),
     **linear_layer(gelu, 30),
+    "bias_gelu": Case(bias_activation.forward(gelu, True), {**alike("x", "y", "h"), "bias": (WIDTH,)}, 31 * N),
+    "bias_gelu_backward": Case(bias_activation.backward(gelu), {**alike("dy", "h", "dh"), "dbias": (WIDTH,)}, 42 * N),
     "matmul": Case(matmul, {"a": PLANE, "b": (WIDTH, WIDTH), "y": PLANE}, GEMM),
+    "matmul_backward": Case(
+        matmul_backward,
+        {"dy": PLANE, "a": PLANE, "b": (WIDTH, WIDTH), "da": PLANE, "db": (WIDTH, WIDTH)},
+        2 * GEMM,
+    ),
     "column_sums": Case(column_sums, {"x": PLANE, "y": (WIDTH,)}, N),
     "normal": Case(noise.normal, {"y": PLANE, "seed": SEED, "step": STEP, "node": 1}, N, {"mean": 0.0, "std": 1.0}),
     "clip": Case(norm.clip_scale, {"scale": (), "gradients": [(SIZE,)]}, 2 * SIZE, {"limit": 1.0}),
+    "trust_ratio": Case(norm.trust_ratio, {"value": (SIZE,), "direction": (SIZE,), "ratio": ()}, 4 * SIZE),
+    "count": Case(counter.count, {"step": STEP}, 1),
     "sum": Case(reduction.total, {"x": PLANE, "y": (1, WIDTH)}, N, {"axis": (0,), "scale": 1.0}),
-    "sum_backward": Case(reduction.total_backward, {"dy": (1, WIDTH), "dx": PLANE}, N, {"scale": 1.0}),
+    "sum_backward": Case(reduction.total_backward, {"dy": (1, WIDTH), "dx": PLANE}, N, {"axis": (0,), "scale": 1.0}),
+    "layer_norm": Case(layer_norm.forward, {**alike("x", "y"), **LAYER_NORM, "beta": (WIDTH,)}, 8 * N, EPS),
+    "layer_norm_residual": Case(
+        layer_norm.forward_residual,
+        {**alike("x", "residual", "total", "y"), **LAYER_NORM, "beta": (WIDTH,)},
+        9 * N,
+        EPS,
+    ),
+    "layer_norm_backward": Case(layer_norm.backward, {**alike("dy", "x", "dx"), **LAYER_NORM, **NORM_SUMS}, 14 * N),
+    "layer_norm_residual_backward": Case(
+        layer_norm.backward_residual,
+        {**alike("dy", "dtotal", "total", "dx"), "dresidual": None, **LAYER_NORM, **NORM_SUMS},
+        15 * N,
+    ),
+    "rms_norm": Case(rms_norm.forward, {**alike("x", "y"), **RMS_NORM}, 4 * N, EPS),
+    "rms_norm_residual": Case(
+        rms_norm.forward_residual, {**alike("x", "residual", "total", "y"), **RMS_NORM}, 5 * N, EPS
+    ),
+    "rms_norm_backward": Case(rms_norm.backward, {**alike("dy", "x", "dx"), **RMS_NORM, "dgamma": (WIDTH,)}, 10 * N),
+    "rms_norm_residual_backward": Case(
+        rms_norm.backward_residual,
+        {**alike("dy", "dtotal", "total", "dx"), "dresidual": None, **RMS_NORM, "dgamma": (WIDTH,)},
+        11 * N,
+    ),
     "take": Case(shape.take, {"x": PLANE, "y": (ROWS, WIDTH // 2)}, 0, {"index": (..., slice(WIDTH // 2))}),
     "take_backward": Case(
         shape.take_backward,
@@ -167,11 +216,18 @@ CASES = {
         0,
         {"index": (..., slice(WIDTH // 2)), "add_dx": False},
     ),
+    "embedding": Case(embedding.forward, {"table": (CLASSES, WIDTH), "index": LABELS, "y": PLANE}, 0),
+    "embedding_backward": Case(embedding.backward, {"dy": PLANE, "index": LABELS, "dtable": (CLASSES, WIDTH)}, N),
+    "gather": Case(gather.forward, {"x": PLANE, "index": PICKED, "y": HALF}, 0),
+    "gather_backward": Case(gather.backward, {"dy": HALF, "index": PICKED, "dx": PLANE}, N // 2),
+    "transpose": Case(transpose.transpose, {"x": PLANE, "y": (WIDTH, ROWS)}, 0, {"axes": (1, 0)}),
+    "reshape": Case(shape.reshape, {"x": PLANE, "y": (N,)}, 0),
+    "reshape_backward": Case(shape.reshape_backward, {"dy": (N,), "dx": PLANE}, 0),
     "concat": Case(
-        shape.concat, {"y": PLANE, "parts": [(ROWS, WIDTH // 2)] * 2}, 0, {"extents": (WIDTH // 2,) * 2, "axis": 1}
+        shape.concat, {"x": [(ROWS, WIDTH // 2)] * 2, "y": PLANE}, 0, {"extents": (WIDTH // 2,) * 2, "axis": 1}
     ),
     "split": Case(
-        shape.split, {"y": PLANE, "parts": [(ROWS, WIDTH // 2)] * 2}, 0, {"extents": (WIDTH // 2,) * 2, "axis": 1}
+        shape.split, {"dy": PLANE, "dx": [(ROWS, WIDTH // 2)] * 2}, 0, {"extents": (WIDTH // 2,) * 2, "axis": 1}
     ),
 }
 

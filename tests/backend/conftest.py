@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from backend.stand_in import StandIn
 
+from cuda_on_cpu import StandIn
 from fusegrad.backend import availability, selection
 from fusegrad.backend.cpu import CpuBackend
 from fusegrad.backend.cuda import CudaBackend, cupy_module

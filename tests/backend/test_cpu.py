@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from backend.stand_in import StandIn
 
+from cuda_on_cpu import StandIn
 from fusegrad.backend.cpu import CpuBackend
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import threadpoolctl
-from backend.stand_in import StandIn
 from threadpoolctl import threadpool_limits
 
+from cuda_on_cpu import StandIn
 from fusegrad.backend import blas, doctor, using
 from fusegrad.backend.doctor import distribution_version, usable_cores
 

@@ -29,11 +29,11 @@ def draw(function: Callable[..., None], shape: Any, dtype: str, seed: Any = 1, s
 
 
 @pytest.mark.parametrize(("counter", "key", "words"), KNOWN_ANSWERS)
-def test_known_answers(backend: Backend, counter: list[int], key: list[int], words: list[int]) -> None:
-    xp, (block, node, *step) = backend.xp, counter
-    keys = random.round_keys(xp, key[0] | key[1] << 32)
-    step = halves(xp, step[0] | step[1] << 32)
-    assert backend.to_numpy(philox(xp, block, block + 1, node, step, keys)).tolist() == words
+def test_known_answers(counter: list[int], key: list[int], words: list[int]) -> None:
+    block, node, *step = counter
+    keys = random.round_keys(key[0] | key[1] << 32)
+    step = halves(step[0] | step[1] << 32)
+    assert philox(block, block + 1, node, step, keys).tolist() == words
 
 
 @pytest.mark.parametrize(("function", "dtype"), FUNCTIONS)

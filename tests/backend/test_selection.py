@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from backend.stand_in import StandIn
 
+from cuda_on_cpu import StandIn
 from fusegrad.backend import BackendUnavailable, current, resolve, select, using
 from fusegrad.backend.selection import current_choice
 
@@ -72,11 +72,10 @@ def test_resolve_changes_nothing(machine: Any) -> None:
 
 
 def test_there_is_one_cuda_backend_for_each_device(machine: Any) -> None:
-    cupy = machine(StandIn(), driver=12090)
+    cupy = machine(StandIn(devices=2), driver=12090)
     first = resolve("cuda")
-    cupy.device = 1
-    assert resolve("cuda") is not first
-    cupy.device = 0
+    with cupy.cuda.Device(1):
+        assert resolve("cuda") is not first
     assert resolve("cuda") is first
 
 

@@ -67,7 +67,7 @@ def test_the_text_of_all_loops():
     assert "const float t1 = tanh(t0);" in forward
     assert "np.multiply(dy, dx, out=dx)" in backward  # dx = dy (1 − y²), from y
     assert "def loop(dx, dy, y):" in backward
-    assert "void loop_f_backward(float* dx_, const float* dy_, const float* y_, long long n)" in backward
+    assert "\nloop_f_backward(float* dx_, const float* dy_, const float* y_, long long n)" in backward
 
 
 def test_a_function_of_several_outputs_has_no_backward_loop():

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from fusegrad import expr
 from fusegrad.expr import Expr, Function, maximum, where
-from fusegrad.expr.cuda_text import PREAMBLE, cuda_text, device_function
+from fusegrad.expr.cuda_loop import cuda_text, vector_width
+from fusegrad.expr.cuda_text import PREAMBLE, device_function
 from fusegrad.expr.derivative import derivative
 from fusegrad.expr.evaluate import evaluate
 from fusegrad.expr.loop import Loop, loop
@@ -230,15 +231,16 @@ def test_cuda_text_compiles(roots):
     nvrtc.require()
     work = loop("random", {f"y{i}": root for i, root in enumerate(roots)})
     for dtype in ("float", "double"):
-        assert dtype == "double" or ".f64" not in nvrtc.ptx(cuda_text(work, dtype))
+        assert dtype == "double" or ".f64" not in nvrtc.ptx(cuda_text(work, dtype, vector_width(work, dtype)))
     functions = [Function("random", ("x", "u", "v"), (), (root,)) for root in roots]
     texts = [device_function(f, "float", f"f{i}") for i, f in enumerate(functions)]
     nvrtc.ptx("\n".join([PREAMBLE, *texts]))
 
 
 @fixed(5)
-@given(st.lists(EXPRESSIONS, min_size=3, max_size=3), st.sampled_from(["half", "bfloat16"]))
+@given(st.lists(EXPRESSIONS, min_size=3, max_size=3), st.sampled_from(["__half", "__nv_bfloat16"]))
 def test_cuda_text_of_half_types_compiles(roots, dtype):
     nvrtc.require(headers=True)
-    assembly = nvrtc.ptx(cuda_text(loop("random", {f"y{i}": root for i, root in enumerate(roots)}), dtype))
+    work = loop("random", {f"y{i}": root for i, root in enumerate(roots)})
+    assembly = nvrtc.ptx(cuda_text(work, dtype, vector_width(work, dtype)))
     assert ".f64" not in assembly

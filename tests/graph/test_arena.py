@@ -47,10 +47,24 @@ def test_parameters_with_decay_come_first():
     arena = ParamArena(centred())
     names = ["layers.0.weight", "layers.2.weight", "layers.0.bias", "layers.1.scale", "layers.2.bias", "layers.1.mean"]
     assert list(arena.params) == names
-    weights = np.concatenate([arena.params[name].value.ravel() for name in names[:2]])
-    np.testing.assert_array_equal(arena.value[: weights.size], weights)
-    assert arena.value.size == arena.grad.size == 20 + 10 + 5 + 5 + 2
+    np.testing.assert_array_equal(arena.value[:20], arena.params[names[0]].value.ravel())
+    np.testing.assert_array_equal(arena.value[32:42], arena.params[names[1]].value.ravel())
+    assert arena.value.size == arena.grad.size == 32 + 16 + 16 + 16 + 2
     assert arena.state.size == 5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_parameter_begins_at_a_cache_line_and_gaps_are_zero(dtype):
+    arena, optimizer = ParamArena(centred(), dtype=dtype, backend="cpu"), Adam()
+    learnt = [param for param in arena.params.values() if param.trainable]
+    views = [param.value for param in arena.params.values()] + [param.grad for param in learnt]
+    views += arena.optimizer_state(optimizer, learnt[1:4]).named_slots().values()
+    assert [view.ctypes.data % 64 for view in views] == [0] * (6 + 5 + 6)
+    gaps = np.ones(arena.value.size, bool)
+    for param in learnt:
+        gaps[arena.layout.view(np.arange(arena.value.size), param)] = False
+    assert gaps.sum() == 82 - 42
+    assert not arena.value[gaps].any()
 
 
 def test_values_and_gradients_are_views():
@@ -83,10 +97,10 @@ def stretches(arena, names, by_decay):
 def test_parameters_side_by_side_are_one_stretch():
     arena = ParamArena(network())  # weights 20 and 10, biases 5 and 2
     first, second = ["layers.0.weight", "layers.0.bias"], ["layers.2.weight", "layers.2.bias"]
-    assert stretches(arena, first + second, by_decay=False) == [(0, 37, False)]
-    assert stretches(arena, second + first, by_decay=True) == [(0, 30, True), (30, 37, False)]
-    assert stretches(arena, first, by_decay=False) == [(0, 20, False), (30, 35, False)]
-    assert stretches(arena, second, by_decay=True) == [(20, 30, True), (35, 37, False)]
+    assert stretches(arena, first + second, by_decay=False) == [(0, 66, False)]
+    assert stretches(arena, second + first, by_decay=True) == [(0, 42, True), (48, 66, False)]
+    assert stretches(arena, first, by_decay=False) == [(0, 20, False), (48, 53, False)]
+    assert stretches(arena, second, by_decay=True) == [(32, 42, True), (64, 66, False)]
 
 
 def test_first_values_depend_on_seed_and_name_alone():

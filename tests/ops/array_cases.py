@@ -1,13 +1,13 @@
-"""Cases of ops that are one operation on arrays."""
+"""Cases of ops that fill, copy and combine arrays."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from checks import Case
-from ops.draws import COORDINATES, SCALAR, SIZES, alike, bits, marked, positive, size_name
+from checks import Case, Draw
+from ops.draws import SCALAR, SIZES, alike, marked, positive, size_name
 
-from fusegrad.ops import Op, arithmetic, dropout, elementwise, noise, norm, reduction, shape
+from fusegrad.ops import Op, arithmetic, counter, elementwise, shape
 
 # shapes of a, b and their broadcast, and the longest sum that a gradient takes over it
 BROADCASTS = {
@@ -17,6 +17,8 @@ BROADCASTS = {
     "number": ((31, 33), (), (31, 33), 31 * 33),
     "both": ((31, 1), (1, 33), (31, 33), 33),
     "numbers": ((), (), (), 1),
+    "planes": ((3, 4, 5, 2), (4, 5, 2), (3, 4, 5, 2), 3),
+    "one-per-plane": ((3, 4, 5), (3, 1, 1), (3, 4, 5), 20),
     "deep": ((4, 1, 5), (3, 1), (4, 3, 5), 20),
 }
 
@@ -56,9 +58,15 @@ PARTS = {
     "one": ([(7, 3)], (7, 3), 0),
 }
 PIECES = [
-    Case(label, {"y": y, "parts": parts}, {"extents": tuple(part[axis] for part in parts), "axis": axis})
+    (label, parts, y, {"extents": tuple(part[axis] for part in parts), "axis": axis})
     for label, (parts, y, axis) in PARTS.items()
 ]
+SHAPES = {
+    "joined": ((3, 5, 7), (105,)),
+    "apart": ((31, 33), (31, 3, 11)),
+    "number": ((1, 1), ()),
+    "empty": ((0, 3), (3, 0)),
+}
 
 CASES: dict[Op, list[Case]] = {
     arithmetic.add: binary(),
@@ -69,41 +77,25 @@ CASES: dict[Op, list[Case]] = {
     arithmetic.multiply_backward: binary_backward("a", "b"),
     arithmetic.divide: binary(),
     arithmetic.divide_backward: binary_backward("b", "y"),
-    dropout.forward: [
-        Case(size_name(size), {"x": size, "y": size, "mask": bits(size), **COORDINATES}, {"rate": 0.3})
-        for size in SIZES
-    ],
-    dropout.backward: [
-        Case(size_name(size), {"dy": size, "mask": bits(size), "dx": size}, {"rate": 0.3}) for size in SIZES
-    ],
     elementwise.fill: alike("x", number=-1.5),
     elementwise.copy: alike("x", "y"),
     elementwise.accumulate: alike("x", "y"),
-    noise.normal: [Case(size_name(size), {"y": size, **COORDINATES}, {"mean": 0.5, "std": 2.0}) for size in SIZES],
-    norm.clip_scale: [
-        Case("clips", {"scale": SCALAR, "gradients": [(33,), (1000,)]}, {"limit": 0.5}, 1033),
-        Case("leaves", {"scale": SCALAR, "gradients": [(33,), (7,)]}, {"limit": 1e3}, 40),
-    ],
-    reduction.total: [
-        Case("rows", {"x": (31, 33), "y": (1, 33)}, {"axis": (0,), "scale": 1.0}, 31),
-        Case("columns-mean", {"x": (31, 33), "y": (31, 1)}, {"axis": (1,), "scale": 1 / 33}, 33),
-        Case("all", {"x": (3, 5, 7), "y": (1, 1, 1)}, {"axis": (0, 1, 2), "scale": 0.5}, 105),
-        Case("outer", {"x": (3, 5, 7), "y": (1, 5, 1)}, {"axis": (0, 2), "scale": 1.0}, 21),
-        Case("none", {"x": (), "y": ()}, {"axis": (), "scale": 1.0}),
-    ],
-    reduction.total_backward: [
-        Case("rows", {"dy": (1, 33), "dx": (31, 33)}, {"scale": 1.0}),
-        Case("all", {"dy": (1, 1, 1), "dx": (3, 5, 7)}, {"scale": 0.25}),
-    ],
+    elementwise.axpy: [Case(size_name(size), {"a": SCALAR, "x": size, "y": size}) for size in SIZES],
     shape.take: [Case(label, {"x": x, "y": y}, {"index": index}) for label, (x, index, y) in TAKES.items()],
     shape.take_backward: [
         Case(f"{label}-{'adds' if add else 'writes'}", {"dy": y, "dx": x}, {"index": index, "add_dx": add})
         for label, (x, index, y) in TAKES.items()
         for add in (False, True)
     ],
-    shape.concat: PIECES,
+    shape.concat: [Case(label, {"x": parts, "y": y}, options) for label, parts, y, options in PIECES],
     shape.split: [
-        *PIECES,
-        Case("one-unneeded", {"y": (4, 9), "parts": [(4, 2), None, (4, 3)]}, {"extents": (2, 4, 3), "axis": 1}),
+        *(Case(label, {"dy": y, "dx": parts}, options) for label, parts, y, options in PIECES),
+        Case("one-unneeded", {"dy": (4, 9), "dx": [(4, 2), None, (4, 3)]}, {"extents": (2, 4, 3), "axis": 1}),
+    ],
+    shape.reshape: [Case(label, {"x": x, "y": y}) for label, (x, y) in SHAPES.items()],
+    shape.reshape_backward: [Case(label, {"dy": y, "dx": x}) for label, (x, y) in SHAPES.items()],
+    counter.count: [
+        Case(label, {"step": Draw((), number, number + 1, "uint64")})
+        for label, number in {"first": 0, "carries": 2**32 - 1, "large": 2**52}.items()
     ],
 }

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from checks import Case
-from ops import array_cases, loop_cases, loss_cases, product_cases
+from ops import (
+    array_cases,
+    index_cases,
+    loop_cases,
+    loss_cases,
+    norm_cases,
+    product_cases,
+    random_cases,
+    reduction_cases,
+)
 
 from fusegrad.ops import Op
 
-THEMES = array_cases, loop_cases, loss_cases, product_cases
+THEMES = array_cases, index_cases, loop_cases, loss_cases, norm_cases, product_cases, random_cases, reduction_cases
 CASES: dict[Op, list[Case]] = {op: cases for theme in THEMES for op, cases in theme.CASES.items()}

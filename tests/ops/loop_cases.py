@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks import Case
+from checks import Case, Draw
 from ops.draws import SCALAR, alike, marked, positive, size_name
 
 from fusegrad.expr import Expr, function, sqrt
@@ -28,7 +28,7 @@ def backward_of_two(*kept: str, grads: tuple[str, str]) -> list[Case]:
     return [*cases, *(Case(f"no-{grad}", shapes | {grad: None}) for grad in grads)]
 
 
-PRELUS = (1, 1), (31, 33), (3, 5, 7)
+PRELUS = (1, 1), (31, 33), (3, 5, 7), (2, 64), (3, 1028), (0, 4)
 
 
 def prelu_backward() -> list[Case]:
@@ -46,13 +46,17 @@ def _adam(value: Expr, grad: Expr, m: Expr, v: Expr, *, rate: Expr, correction: 
     return value - rate * m / (sqrt(v) * correction + 1e-3), m, v
 
 
-adam = loops.update(function(_adam, name="adam"), ("value", "m", "v"))
+rule, updated = function(_adam, name="adam"), ("value", "m", "v")
+adam, adam_and_half = loops.update(rule, updated), loops.update(rule, updated, (("half", "value"),))
 ADAM = [
     Case(
         str(n),
         {"value": (n,), "grad": (n,), "m": (n,), "v": positive((n,)), "rate": SCALAR, "correction": SCALAR},
     )
     for n in (1, 33, 1000, 100_000)
+]
+WITH_HALF = [
+    Case(f"half-{case.label}", {**case.arrays, "half": Draw(case.arrays["grad"], dtype="float16")}) for case in ADAM
 ]
 
 CASES: dict[Op, list[Case]] = {
@@ -64,4 +68,5 @@ CASES: dict[Op, list[Case]] = {
     prelu.forward: [Case(size_name(size), {"x": size, "slope": size[-1:], "y": size}) for size in PRELUS],
     prelu.backward: prelu_backward(),
     adam: ADAM,
+    adam_and_half: WITH_HALF,
 }

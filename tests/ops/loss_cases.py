@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -9,7 +10,7 @@ from checks import Case, Draw
 from ops.draws import marked, positive, share, size_name, with_arrays
 
 from fusegrad.expr import function
-from fusegrad.ops import Op, cross_entropy, mean_loss
+from fusegrad.ops import Op, cross_entropy, log_softmax, mean_loss
 
 squared_error = function(lambda x, target: (x - target) * (x - target), name="squared_error")
 
@@ -22,46 +23,115 @@ def pair(*shape: int, weighted: bool = False) -> Case:
     return Case(label, arrays, reduction=prod(shape))
 
 
-def gradients(*needed: str) -> list[Case]:
+def gradients(cases: list[Case], *needed: str) -> list[Case]:
     """Cases of the backward pass; the gradients that are not needed are None."""
     wanted = {name: "x" if name in needed else None for name in ("dx", "dtarget")}
-    cases = []
-    for case in MEANS:
-        (pairwise,) = with_arrays([case], dy=(), factor=case.arrays["x"][:1], **wanted)
-        cases.append(pairwise)
-    return marked("-".join(needed), cases)
+    backward = []
+    for case in cases:
+        backward += with_arrays([case], dy=(), factor=case.arrays["x"][:1], **wanted)
+    return marked("-".join(needed), backward)
+
+
+def with_weight(case: Case, label: str, **draw: Any) -> Case:
+    """The case with other weights of samples."""
+    weight = Draw((case.arrays["x"][0],), **draw)
+    return replace(case, label=f"{case.label}-{label}", arrays={**case.arrays, "weight": weight})
 
 
 MEANS = [pair(1, 1), pair(33), pair(31, 33), pair(3, 5, 7), pair(31, 7, weighted=True), pair(33, weighted=True)]
+LONG_MEANS = [  # in kernels a sum of several blocks
+    pair(5000),
+    pair(3, 3000, weighted=True),
+    pair(700, 7, weighted=True),
+    with_weight(pair(5000), "float64", low=0, high=1, dtype="float64"),
+    with_weight(pair(31, 7), "weightless", low=0, high=0),
+]
 
 
-def classes(kind: str, *, smoothing: float = 0.0, outputs: dict[str, str | tuple[int, ...]]) -> list[Case]:
-    """Cases of cross-entropy for "labels" or "soft" targets; outputs are shapes, or "x" for that of the logits."""
+def entropy(label: str, rows: int, width: int, target: Draw, smoothing: float = 0.0, **more: Any) -> Case:
+    """What both passes of cross-entropy are given; `ignored` is an option, the rest are arrays."""
+    soft = target.dtype is None or target.dtype.startswith("float")
+    arrays = {"target": target, "weight": None, "class_weight": None, "goal": (rows, width)} | more
+    ignored = arrays.pop("ignored", None)
+    if not soft and not smoothing:
+        arrays["goal"] = None
+    spaces = ("goal", "losses", "factor")  # which only the reference writes
+    return Case(f"{label}-{rows}x{width}", arrays, {"smoothing": smoothing, "ignored": ignored}, rows + width, spaces)
+
+
+def labels(rows: int, width: int, dtype: str = "int64", low: int = 0) -> Draw:
+    return Draw((rows,), low, width, dtype)
+
+
+def weighted(rows: int, width: int, *kinds: str) -> dict[str, Draw]:
+    """Weights of rows, of classes, or both."""
+    return {
+        name: draw for name, draw in (("weight", share((rows,))), ("class_weight", positive((width,)))) if name in kinds
+    }
+
+
+BOTH = "weight", "class_weight"
+LABELLED = [
+    entropy("labels", 1, 1, labels(1, 1)),
+    entropy("labels", 1, 2, labels(1, 2)),
+    entropy("labels-uint8", 31, 10, labels(31, 10, "uint8")),
+    entropy("labels-weighted", 33, 1000, labels(33, 1000, "int32"), **weighted(33, 1000, "weight")),
+    entropy("labels-class-weighted", 128, 33, labels(128, 33), **weighted(128, 33, "class_weight")),
+    entropy("labels-both", 33, 32, labels(33, 32), **weighted(33, 32, *BOTH)),
+    entropy("labels-weightless", 31, 10, labels(31, 10), weight=Draw((31,), 0, 0)),
+    entropy("labels-ignored", 31, 10, labels(31, 10, low=-1), ignored=-1),
+    entropy("labels-ignored-both", 33, 31, labels(33, 31, low=-1), ignored=-1, **weighted(33, 31, *BOTH)),
+    entropy("labels-all-ignored", 7, 5, Draw((7,), -1, 0, "int64"), ignored=-1),
+    entropy("labels-of-many-rows", 8201, 3, labels(8201, 3), **weighted(8201, 3, "weight")),
+    entropy("labels-of-a-block", 1030, 1025, labels(1030, 1025)),
+    entropy("labels-of-a-large-block", 2, 16385, labels(2, 16385), **weighted(2, 16385, *BOTH)),
+]
+SMOOTHED = [
+    entropy("smoothed", 31, 10, labels(31, 10, "int32"), 0.1),
+    entropy("smoothed-ignored-both", 33, 33, labels(33, 33, low=-1), 0.1, ignored=-1, **weighted(33, 33, *BOTH)),
+    entropy("smoothed-weightless", 31, 10, labels(31, 10), 0.1, class_weight=positive((10,)), weight=Draw((31,), 0, 0)),
+    entropy("smoothed-of-a-block", 3, 1025, labels(3, 1025), 0.1, **weighted(3, 1025, "class_weight")),
+]
+SOFT = [
+    entropy("soft", 1, 2, share((1, 2))),
+    entropy("soft", 33, 1000, share((33, 1000))),
+    entropy("soft-weighted", 31, 10, share((31, 10)), **weighted(31, 10, "weight")),
+    entropy("soft-both", 128, 33, share((128, 33)), **weighted(128, 33, *BOTH)),
+    entropy("soft-smoothed-both", 3, 1025, share((3, 1025)), 0.1, **weighted(3, 1025, *BOTH)),
+    entropy("soft-of-a-large-block", 2, 16385, Draw((2, 16385), 0, 2 / 16385), 0.1),
+    entropy("soft-float64", 9, 33, Draw((9, 33), 0, 1, "float64"), weight=Draw((9,), 0, 1, "float64")),
+]
+
+
+def entropies(**outputs: str | tuple[int, ...]) -> list[Case]:
+    """All those cases with further arrays; "x" stands for the shape of the logits, "rows" for one number per row."""
     cases = []
-    for rows, width in (1, 2), (31, 10), (33, 1000), (128, 33):
-        target = share((rows, width)) if kind == "soft" else Draw((rows,), 0, width, "int32")
-        goal = (rows, width) if kind == "soft" or smoothing else None
-        for label, weight, class_weight in (
-            ("", None, None),
-            ("-weighted", share((rows,)), None),
-            ("-class-weighted", None, positive((width,))),
-            ("-both", share((rows,)), positive((width,))),
-        ):
-            arrays: dict[str, Any] = {"target": target, "weight": weight, "class_weight": class_weight, "goal": goal}
-            arrays |= {name: {"x": (rows, width), "rows": (rows,)}.get(entry, entry) for name, entry in outputs.items()}
-            cases.append(Case(f"{rows}x{width}{label}", arrays, {"smoothing": smoothing}, rows + width))
-    return marked(f"{kind}{'-smoothed' * bool(smoothing)}", cases)
+    for case in (*LABELLED, *SMOOTHED, *SOFT):
+        rows, width = map(int, case.label.rpartition("-")[2].split("x"))
+        shapes = {"x": (rows, width), "rows": (rows,)}
+        more = {name: shapes.get(entry, entry) for name, entry in outputs.items()}
+        cases.append(replace(case, arrays={**case.arrays, **more}))
+    return cases
 
 
-def cross_entropies(**outputs: str | tuple[int, ...]) -> list[Case]:
-    return [
-        case for kind in ("labels", "soft") for s in (0.0, 0.1) for case in classes(kind, smoothing=s, outputs=outputs)
-    ]
+def wide(*names: str) -> list[Case]:
+    """Arrays of one shape, with sums over the last axis: within a warp, a block, a large block."""
+    sizes = (1, 1), (31,), (33, 2), (3, 5, 7), (8, 32), (33, 33), (8, 1000), (9, 1024), (3, 1025), (2, 16385)
+    many = (0, 33), (8201, 3), (1030, 1025)  # more than there are teams
+    return [Case(size_name(size), dict.fromkeys(names, size), reduction=size[-1]) for size in (*sizes, *many)]
 
 
 CASES: dict[Op, list[Case]] = {
-    mean_loss.forward(squared_error): with_arrays(MEANS, losses="x", y=()),
-    mean_loss.backward(squared_error): [*gradients("dx"), *gradients("dtarget"), *gradients("dx", "dtarget")],
-    cross_entropy.forward: cross_entropies(x="x", losses="rows", y=(), probability="x"),
-    cross_entropy.backward: cross_entropies(dy=(), probability="x", factor="rows", dx="x"),
+    mean_loss.forward(squared_error): with_arrays([*MEANS, *LONG_MEANS], losses="x", y=()),
+    mean_loss.backward(squared_error): [
+        *gradients([*MEANS, *LONG_MEANS], "dx"),
+        *gradients(MEANS, "dtarget"),
+        *gradients(MEANS, "dx", "dtarget"),
+    ],
+    cross_entropy.forward: entropies(x="x", losses="rows", y=(), probability="x"),
+    cross_entropy.backward: entropies(dy=(), probability="x", factor="rows", dx="x"),
+    log_softmax.forward: wide("x", "y"),
+    log_softmax.backward: wide("dy", "y", "dx"),
+    log_softmax.softmax_forward: wide("x", "y"),
+    log_softmax.softmax_backward: wide("dy", "y", "dx"),
 }

@@ -1,4 +1,8 @@
-"""Cases of matrix products, and of the linear layer with functions that keep nothing, y and h for backward."""
+"""Cases of matrix products, and of the linear layer with functions that keep nothing, y and h for backward.
+
+Tiles of the kernels are of 64 or 128 rows and columns, in steps of 16 or 8; sums of more than 256 products of few tiles
+are shared by several blocks; rows of 4 floats are read at once, where they are aligned.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,13 @@ from ops.draws import marked, size_name
 
 from fusegrad.expr import Function
 from fusegrad.expr.activations import gelu, identity, relu
-from fusegrad.ops import Op, linear, matmul
-from fusegrad.ops.matmul import column_sums
+from fusegrad.ops import Op, bias_activation, linear, matmul
+from fusegrad.ops.matmul import column_sums, matmul_backward
 
 FUNCTIONS = identity, relu, gelu
-LINEARS = (1, 1, 1), (31, 33, 17), (33, 64, 10), (128, 300, 65)  # rows, width_in, width_out
+LINEARS = (1, 1, 1), (31, 33, 17), (33, 64, 10), (128, 300, 65), (3, 4, 129)  # rows, width_in, width_out
 FLAT, TIME = (20, 33, 17), (4, 5)
+PLANES = (1, 1), (31, 33), (65, 128), (300, 129), (9, 4), (0, 3)
 
 
 def linear_forward(function: Function, keep_h: bool) -> list[Case]:
@@ -24,6 +29,8 @@ def linear_forward(function: Function, keep_h: bool) -> list[Case]:
 
     cases = [Case(size_name(size), arrays(*size[1:], size[0]), reduction=size[1]) for size in LINEARS]
     cases.append(Case("time", arrays(33, 17, *TIME), reduction=33))
+    cases.append(Case("no-rows", arrays(33, 17, 0), reduction=33))
+    cases.append(Case("in-parts", arrays(600, 5, 7), reduction=600))
     cases.append(Case("no-bias", arrays(33, 17, 31) | {"bias": None}, reduction=33))
     return marked(f"{function}{'-h' * keep_h}", cases)
 
@@ -41,29 +48,106 @@ def linear_backward(function: Function) -> list[Case]:
     adds = [dict.fromkeys(["add_dx", "add_dweight", "add_dbias"], True), {"add_dweight": True}, {"add_dx": True}]
     cases += [Case("-".join(options), arrays(33, 17, 31), options, 33) for options in adds]
     cases.append(Case("time", arrays(33, 17, *TIME), reduction=33))
+    cases.append(Case("no-rows", arrays(33, 17, 0), {"add_dbias": True}, 33))
+    cases.append(Case("in-parts", arrays(5, 4, 700), reduction=700))
     lacks = [("dx",), ("dweight", "dbias"), ("dbias",)]
     cases += [Case(f"no-{'-'.join(n)}", arrays(33, 17, 31) | dict.fromkeys(n), reduction=33) for n in lacks]
     return marked(str(function), cases)
 
 
+def bias_forward(function: Function, keep_h: bool) -> list[Case]:
+    def arrays(*size: int) -> dict[str, Any]:
+        return {"x": size, "bias": size[-1:], "y": size, **({"h": size} if keep_h else {})}
+
+    cases = [Case(size_name(size), arrays(*size)) for size in (*PLANES, (3, 5, 7))]
+    cases.append(Case("no-bias", arrays(31, 33) | {"bias": None}))
+    return marked(f"{function}{'-h' * keep_h}", cases)
+
+
+def bias_backward(function: Function) -> list[Case]:
+    kept = bias_activation.keeps(function)
+    own = [] if function is identity else ["dh", *([kept] if kept else [])]
+
+    def arrays(*size: int) -> dict[str, Any]:
+        return {"dy": size, **dict.fromkeys(own, size), "dbias": size[-1:]}
+
+    cases = [
+        Case(f"{size_name(size)}{'-adds' * add}", arrays(*size), {"add_dbias": add}, max(1, size[0]))
+        for size in PLANES
+        for add in (False, True)
+    ]
+    cases.append(Case("time", arrays(3, 5, 7), {"add_dbias": False}, 15))
+    cases.append(Case("no-dbias", arrays(31, 33) | {"dbias": None}, {"add_dbias": False}))
+    return marked(str(function), cases)
+
+
+def product(rows: int, inner: int, columns: int, mark: str = "", **options: Any) -> Case:
+    """One product, with factors that lie in memory as the letters of `mark` say: a or b means transposed."""
+    orders = {name: "F" if name in mark else "C" for name in "ab"}
+    a, b = Draw((rows, inner), order=orders["a"]), Draw((inner, columns), order=orders["b"])
+    label = "-".join([size_name((rows, inner, columns)), *mark, *options])
+    return Case(label, {"a": a, "b": b, "y": (rows, columns)}, options, max(1, inner))
+
+
+def stack(label: str, a: tuple[int, ...], b: tuple[int, ...], **options: Any) -> Case:
+    y = (*max(a[:-2], b[:-2], key=len), a[-2], b[-1])
+    return Case(label, {"a": a, "b": b, "y": y}, options, a[-1])
+
+
 MATRICES = [
-    Case("31x33x17", {"a": (31, 33), "b": (33, 17), "y": (31, 17)}, reduction=33),
-    Case("stack", {"a": (3, 5, 7), "b": (3, 7, 9), "y": (3, 5, 9)}, reduction=7),
-    Case("b-transposed", {"a": (31, 33), "b": Draw((33, 17), order="F"), "y": (31, 17)}, reduction=33),
-    Case("a-transposed", {"a": Draw((31, 33), order="F"), "b": (33, 17), "y": (31, 17)}, {"add": True}, 33),
-    Case("adds", {"a": (8, 300), "b": (300, 8), "y": (8, 8)}, {"add": True}, 300),
-    Case("adds-in-pieces", {"a": (700, 3), "b": (3, 999), "y": (700, 999)}, {"add": True}, 3),
-    Case("adds-a-stack-in-pieces", {"a": (3, 400, 3), "b": (3, 3, 300), "y": (3, 400, 300)}, {"add": True}, 3),
+    *(product(31, 33, 17, mark) for mark in ("", "a", "b", "ab")),
+    *(product(64, 16, 64, mark) for mark in ("", "a", "b", "ab")),
+    *(product(65, 17, 65, mark, add=True) for mark in ("", "a", "b", "ab")),
+    product(1, 1, 1),
+    product(63, 15, 63),
+    product(5, 0, 3),
+    product(5, 0, 3, add=True),
+    product(0, 4, 3),
+    product(300, 3, 2),
+    product(2, 3, 300),
+    product(8, 300, 8, add=True),  # in parts
+    product(65, 272, 3, "ab"),
+    product(1, 1000, 1),
+    product(700, 3, 999, add=True),  # in pieces
+    stack("stack", (3, 5, 7), (3, 7, 9)),
+    stack("stack-in-parts", (2, 5, 260), (2, 260, 9), add=True),
+    stack("stack-of-large-tiles", (32, 129, 9), (32, 9, 129)),
+    stack("stack-for-one", (2, 3, 4, 5, 6), (6, 7)),
+    stack("one-for-stack", (5, 6), (3, 2, 6, 7), add=True),
+    stack("adds-a-stack-in-pieces", (3, 400, 3), (3, 3, 300), add=True),
+]
+
+
+def gradients(*sizes: int, without: str = "", **adds: bool) -> Case:
+    """The gradients of a product of (stacks of) matrices, whose rows, inner and columns are the last sizes."""
+    *stacked, rows, inner, columns = sizes
+    a, b, y = (*stacked, rows, inner), (*stacked, inner, columns), (*stacked, rows, columns)
+    arrays = {"dy": y, "a": a, "b": b, "da": a, "db": b} | ({without: None} if without else {})
+    label = "-".join([size_name(sizes), *([f"no-{without}"] if without else []), *adds])
+    return Case(label, arrays, adds, max(rows, columns))
+
+
+GRADIENTS = [
+    gradients(31, 33, 17),
+    gradients(31, 33, 17, add_da=True, add_db=True),
+    gradients(31, 33, 17, add_db=True),
+    gradients(31, 33, 17, without="da"),
+    gradients(31, 33, 17, without="db", add_da=True),
+    gradients(2, 3, 5, 7, 4),
+    gradients(3, 5, 7, 4, add_da=True),
 ]
 SUMS = [
-    Case(f"{size_name(size)}{'-adds' * add}", {"x": size, "y": size[1:]}, {"add": add}, size[0])
-    for size in ((1, 1), (31, 33), (1000, 7))
+    Case(f"{size_name(size)}{'-adds' * add}", {"x": size, "y": size[1:]}, {"add": add}, max(1, size[0]))
+    for size in ((1, 1), (31, 33), (1000, 7), (0, 3))
     for add in (False, True)
 ]
 
 CASES: dict[Op, list[Case]] = {
+    **{bias_activation.forward(f, keep_h): bias_forward(f, keep_h) for f in FUNCTIONS for keep_h in (False, True)},
+    **{bias_activation.backward(f): bias_backward(f) for f in FUNCTIONS},
     **{linear.forward(f, keep_h): linear_forward(f, keep_h) for f in FUNCTIONS for keep_h in (False, True)},
     **{linear.backward(f): linear_backward(f) for f in FUNCTIONS},
     matmul: MATRICES,
+    matmul_backward: GRADIENTS,
     column_sums: SUMS,
 }

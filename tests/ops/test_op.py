@@ -22,7 +22,7 @@ def test_an_op_keeps_the_name_and_the_docstring():
 
 def test_numpy_arrays_run_the_reference_and_others_the_kernel():
     double, launched = op(doubling), []
-    double.cuda(lambda x, *, by=2: launched.append((x, by)))
+    double.cuda(lambda x, *, by=2: lambda: launched.append((x, by)))
     x, on_device = np.ones(3), DeviceArray()
     double(x)
     double(on_device, by=5)

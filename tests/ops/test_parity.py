@@ -12,6 +12,7 @@ from ops.cases import CASES
 
 from fusegrad.backend import resolve
 from fusegrad.backend.availability import has_gpu
+from fusegrad.backend.emulated import EmulatedBackend
 from fusegrad.ops import BoundOp, elementwise, op
 
 ALL = [pytest.param(op, case, id=f"{name_of(op)}-{case.label}") for op, cases in CASES.items() for case in cases]
@@ -33,14 +34,33 @@ def test_what_numba_compiles(op, tmp_path_factory, monkeypatch):
         check_parity(partial(op.at_once, "numba"), op, case)
 
 
+@pytest.fixture(scope="module")
+def emulated() -> EmulatedBackend:
+    return EmulatedBackend("check")
+
+
+@pytest.mark.parametrize("op", CASES, ids=name_of)
+def test_the_kernels_on_the_emulated_gpu_under_the_checker(op, emulated):
+    for case in CASES[op]:
+        check_parity(op.launch, op, case, backend=emulated)
+
+
+@pytest.mark.parametrize(("dtype", "every"), [("float16", 1), ("bfloat16", 3), ("float64", 3)])
+@pytest.mark.parametrize("op", CASES, ids=name_of)
+def test_the_kernels_in_other_precisions(op, dtype, every):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes", reason="ml_dtypes, which gives NumPy bfloat16, is not installed")
+    backend = EmulatedBackend("fast")
+    for case in CASES[op][::every]:
+        check_parity(op.launch, op, case, dtype, backend)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not has_gpu(), reason="needs CuPy and an NVIDIA GPU")
 @pytest.mark.parametrize("op", CASES, ids=name_of)
-def test_what_runs_on_the_gpu(op):
-    backend = resolve("cuda")
-    with backend.using_stream():
-        for case in CASES[op]:
-            check_parity(op.launch, op, case, backend=backend)
+def test_the_kernels_on_the_gpu(op):
+    for case in CASES[op]:
+        check_parity(op.launch, op, case, backend=resolve("cuda"))
 
 
 def test_every_op_has_cases():

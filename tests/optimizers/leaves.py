@@ -46,5 +46,13 @@ def trained(optimizer, gradients, start=START, dtype="float64"):
     program, path = leaf_program(optimizer, start, dtype), []
     for gradient in gradients:
         program.step(gradient)
-        path.append(program.arena.value.copy())
+        path.append(numbers(program))
     return np.array(path)
+
+
+def numbers(program, slot=None):
+    """The values, or those of a slot, without the gaps between parameters; those that decay first."""
+    views = program.optimizer_state.named_slots()
+    return np.concatenate(
+        [views[f"{slot}/{param.name}"] if slot else param.value for param in program.arena.params.values()]
+    )

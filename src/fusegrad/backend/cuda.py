@@ -20,8 +20,11 @@ def cupy_module() -> Any:
 
 
 def namespace(array: Any) -> Any:
-    """The module whose functions make arrays of the same kind: NumPy or CuPy."""
-    return np if isinstance(array, np.ndarray) else cupy_module()
+    """The module whose functions make arrays of the same kind: NumPy, CuPy or what stands in for it."""
+    if isinstance(array, np.ndarray):
+        return np
+    own = getattr(array, "__array_namespace__", None)
+    return own() if own else cupy_module()
 
 
 def is_on_device(array: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fusegrad.backend.availability import BackendUnavailable, cuda_extra, driver_version, obstacles, spell
+from fusegrad.backend.emulated import obstacle
 from fusegrad.backend.evaluators import evaluator as chosen_evaluator
 from fusegrad.backend.selection import current_choice
 from fusegrad.errors import MissingExtra
@@ -63,7 +64,6 @@ def doctor() -> Report:
         backend, why = None, str(error)
     library, threads = blas()
     evaluator, loop_threads = loops()
-    reasons = "; ".join(obstacles())
     return Report(
         backend=backend,
         why=why,
@@ -73,9 +73,15 @@ def doctor() -> Report:
         evaluator=evaluator,
         loop_threads=loop_threads,
         cores=usable_cores(),
-        rejected={"cuda": reasons} if reasons else {},
+        rejected=rejected(),
         missing=missing_packages(),
     )
+
+
+def rejected() -> dict[str, str]:
+    """The backends that cannot run here, and why."""
+    reasons = {"cuda": "; ".join(obstacles()), "emulated": obstacle()}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def blas() -> tuple[str, int]:

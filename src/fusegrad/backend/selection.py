@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +13,12 @@ from fusegrad.backend.availability import BackendUnavailable, has_gpu, obstacles
 from fusegrad.backend.base import Backend
 from fusegrad.backend.cpu import CpuBackend
 from fusegrad.backend.cuda import CudaBackend, cupy_module
+from fusegrad.backend.emulated import EmulatedBackend, chosen_mode
 from fusegrad.backend.evaluators import evaluator
 from fusegrad.errors import perhaps
 
 VARIABLE = "FUSEGRAD_BACKEND"
-NAMES = ("auto", "cpu", "cuda")
+NAMES = ("auto", "cpu", "cuda", "emulated")
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ def select(name: str) -> Backend:
     """Make a backend the default of this process, for arenas made from now on.
 
     Args:
-        name: "cpu", "cuda" or "auto", which is what the environment variable FUSEGRAD_BACKEND says, else "cuda" where
-            CuPy sees a GPU, else "cpu".
+        name: "cpu", "cuda", "emulated", which runs the kernels of "cuda" on the CPU, slowly, or "auto", which is what
+            the environment variable FUSEGRAD_BACKEND says, else "cuda" where CuPy sees a GPU, else "cpu".
 
     Raises ValueError for another name and BackendUnavailable, which says what to install, where CUDA cannot run; the
     default is then what it was.
@@ -90,7 +91,12 @@ def choose(name: str, asked_by: str) -> Choice:
     if name == "auto":
         name, reason = automatic()
         asked_by = f"{asked_by}: {reason}"
-    return Choice(_cpu(evaluator()) if name == "cpu" else _cuda(), asked_by)
+    make: dict[str, Callable[[], Backend]] = {
+        "cpu": lambda: _cpu(evaluator()),
+        "cuda": _cuda,
+        "emulated": lambda: _emulated(chosen_mode()),
+    }
+    return Choice(make[name](), asked_by)
 
 
 def automatic() -> tuple[str, str]:
@@ -106,6 +112,11 @@ def automatic() -> tuple[str, str]:
 @cache
 def _cpu(evaluator: str) -> CpuBackend:
     return CpuBackend(evaluator)
+
+
+@cache
+def _emulated(mode: str) -> EmulatedBackend:
+    return EmulatedBackend(mode)
 
 
 def _cuda() -> CudaBackend:

@@ -9,6 +9,7 @@ import typer
 
 import fusegrad
 from fusegrad.cli.doctor import doctor
+from fusegrad.cli.kernels import kernels
 from fusegrad.cli.train import train
 from fusegrad.errors import MissingExtra
 
@@ -32,6 +33,7 @@ def version(
 
 app.command()(train)
 app.command()(doctor)
+app.command()(kernels)
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ class OptimizerName(StrEnum):
 
 def train(
     dataset: Annotated[Dataset, typer.Argument(help="What to train on; all come with scikit-learn.")],
-    backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    backend: Annotated[str, typer.Option(help="auto, cpu, cuda or emulated.")] = "auto",
     epochs: Annotated[int | None, typer.Option(min=1, help=f"Times through the data.  {usually('epochs')}")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help=f"Samples per step.  {usually('batch_size')}")] = None,
     seed: Annotated[

@@ -1,19 +1,15 @@
-"""Expressions as CUDA C++: device functions for kernels that others write, and whole kernels for loops.
+"""Expressions as CUDA C++: device functions for kernels that others write, and the statements of loops.
 
 Arithmetic is float or double, never mixed: every literal carries the type, and C++ chooses `exp(float)` by overloading.
-The half types are storage only; they are read as float and rounded once, when they are written.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from fusegrad.expr.functions import Function
-from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, Loop
 from fusegrad.expr.node import Expr, topological
 from fusegrad.expr.primitives import PRIMITIVES
 
@@ -31,25 +27,6 @@ template <class T> __device__ __forceinline__ T fg_sign(T x) { return x > T(0) ?
 // 1 / (1 + e^-x), which is 0 where e^-x overflows.
 template <class T> __device__ __forceinline__ T fg_sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
 """
-
-
-@dataclass(frozen=True)
-class Storage:
-    """How elements of a dtype lie in memory: their C++ type, what computes them, and the way from one to the other."""
-
-    element: str
-    arithmetic: str
-    load: str = "{}"
-    store: str = "{}"
-    include: str = ""
-
-
-STORAGES = {
-    "float": Storage("float", "float"),
-    "double": Storage("double", "double"),
-    "half": Storage("__half", "float", "__half2float({})", "__float2half_rn({})", "cuda_fp16.h"),
-    "bfloat16": Storage("__nv_bfloat16", "float", "__bfloat162float({})", "__float2bfloat16_rn({})", "cuda_bf16.h"),
-}
 
 
 def device_function(function: Function, dtype: str, name: str) -> str:
@@ -89,75 +66,6 @@ def device_text(name: str, given: Sequence[str], outputs: Sequence[Expr], dtype:
         parameters += [f"{dtype}& output{i}" for i in range(len(outputs))]
     head = f"__device__ __forceinline__ {result} {name}({', '.join(parameters)}) {{\n"
     return head + "".join(f"    {line}\n" for line in [*lines, *last]) + "}\n"
-
-
-def cuda_text(loop: Loop, dtype: str) -> str:
-    """The kernel `kernel_name(loop)` for arrays of dtype "float", "double", "half" or "bfloat16".
-
-    Its parameters are the arrays of `loop.names()` in that order, numbers being pointers to one element, of float
-    where the arrays are of a half type; then `long long n`, or where arrays are repeated `long long rows, long long
-    columns`.  It works for any grid: of one dimension, and with rows and columns of two, columns along x.
-    """
-    storage = STORAGES[dtype]
-    include = f"#include <{storage.include}>\n\n" if storage.include else ""
-    return f"{include}{PREAMBLE}\n{kernel_text(loop, storage)}"
-
-
-def kernel_text(loop: Loop, storage: Storage) -> str:
-    names, targets = loop.names(), [target for target, _ in loop.assignments]
-    size = "long long n" if loop.is_flat else "long long rows, long long columns"
-    parameters = ", ".join([*(parameter(loop, name, name in targets, storage) for name in names), size])
-    reads = [node.value for node in topological(loop.roots) if node.op == "argument"]
-    numbers = [name for name in reads if loop.layout(name) == NUMBER]
-    lines = [f"// {', '.join(f'{target} = {root}' for target, root in loop.assignments)}"]
-    lines += [f'extern "C" __global__ void {kernel_name(loop)}({parameters}) {{']
-    lines += [f"    const {storage.arithmetic} {spelled(name)}number = *{spelled(name)};" for name in numbers]
-    strides = [("i", "x", "n")] if loop.is_flat else [("row", "y", "rows"), ("column", "x", "columns")]
-    lines += [f"    // {comment}" for comment in ABOUT_STRIDES]
-    for depth, (index, axis, end) in enumerate(strides, 1):
-        lines.append("    " * depth + STRIDE.format(i=index, axis=axis, end=end))
-    depth = len(strides)
-    lines += ["    " * (depth + 1) + line for line in element(loop, reads, storage)]
-    lines += ["    " * level + "}" for level in range(depth, -1, -1)]
-    return "\n".join(lines) + "\n"
-
-
-def kernel_name(loop: Loop) -> str:
-    return f"loop_{re.sub(r'[^A-Za-z0-9]+', '_', loop.name).strip('_')}"
-
-
-ABOUT_STRIDES = (
-    "Neighbouring threads take neighbouring elements, then go on by the size of the grid.",
-    "The indices have 64 bits: those of a large array do not fit in 32.",
-)
-STRIDE = (
-    "for (long long {i} = blockIdx.{axis} * (long long)blockDim.{axis} + threadIdx.{axis}; {i} < {end}; "
-    "{i} += (long long)gridDim.{axis} * blockDim.{axis}) {{"
-)
-
-
-def parameter(loop: Loop, name: str, written: bool, storage: Storage) -> str:
-    """One pointer; without `__restrict__`, since a target may be an argument under another name."""
-    element = storage.arithmetic if loop.layout(name) == NUMBER else storage.element
-    return f"{'' if written else 'const '}{element}* {spelled(name)}"
-
-
-def element(loop: Loop, reads: Iterable[str], storage: Storage) -> list[str]:
-    """The statements for one element: all reads and operations, then the writes."""
-    full = "[i]" if loop.is_flat else "[row * columns + column]"
-    index = {FULL: full, ROW: "[column]", COLUMN: "[row]"}
-    known = {
-        name: f"{spelled(name)}number"
-        if loop.layout(name) == NUMBER
-        else storage.load.format(f"{spelled(name)}{index[loop.layout(name)]}")
-        for name in reads
-    }
-    lines, held = statements(loop.roots, known, storage.arithmetic)
-    writes = [
-        f"{spelled(target)}{full} = {storage.store.format(held[root])};"
-        for (target, _), root in zip(loop.assignments, loop.roots, strict=True)
-    ]
-    return [*lines, "// Everything has been read; a target may be one of the arguments.", *writes]
 
 
 def statements(roots: Sequence[Expr], arguments: dict[str, str], dtype: str) -> tuple[list[str], dict[Expr, str]]:

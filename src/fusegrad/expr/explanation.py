@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fusegrad.expr.cuda_text import STORAGES, kept, kernel_text
+from fusegrad.expr.cuda_loop import kernel_text, vector_width
+from fusegrad.expr.cuda_storage import storages
+from fusegrad.expr.cuda_text import kept
 from fusegrad.expr.functions import Formula, Function
 from fusegrad.expr.loop import NUMBER, Loop, loop
 from fusegrad.expr.node import INFIX, Expr, argument, topological
@@ -81,5 +83,5 @@ def texts(work: Loop) -> list[str]:
     return [
         f"\n--- {work.name}, NumPy: `block` for every block of elements ---\n\n{numpy_text(work, 'float32').source}",
         f"--- {work.name}, Numba ---\n\n{numba_loop}",
-        f"--- {work.name}, CUDA ---\n\n{kernel_text(work, STORAGES['float'])}",
+        f"--- {work.name}, CUDA ---\n\n{kernel_text(work, storages(work, 'float'), vector_width(work, 'float'))}",
     ]

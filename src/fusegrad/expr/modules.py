@@ -47,7 +47,7 @@ def generated_module(text: str) -> ModuleType:
         if name not in sys.modules:
             file = cache_folder() / f"{name}.py"
             if not file.exists():
-                write_atomically(file, text)
+                write_atomically(file, text.encode())
             spec = spec_from_file_location(name, file)
             assert spec is not None and spec.loader is not None
             module = sys.modules[name] = module_from_spec(spec)
@@ -59,12 +59,12 @@ def generated_module(text: str) -> ModuleType:
         return sys.modules[name]
 
 
-def write_atomically(file: Path, text: str) -> None:
+def write_atomically(file: Path, content: bytes) -> None:
     """Another process sees the whole file or none."""
     handle, partial = tempfile.mkstemp(dir=file.parent, suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
         os.replace(partial, file)
     except BaseException:
         os.unlink(partial)

@@ -31,9 +31,11 @@ class ParamArena:
         models: a module, a list of modules, or a dict of named ones.
         seed: starts every parameter from its initializer, by name, so that a new head leaves other layers as they were.
         dtype: of the parameters; "float64" for graphs whose inputs are float64.
-        backend: "cpu", "cuda" or "auto"; default: the one that `fg.using` or `fg.select` chose.  It is captured here.
+        backend: "cpu", "cuda", "emulated" or "auto"; default: the one that `fg.using` or `fg.select` chose.  It is
+            captured here.
 
-    Parameters with weight decay come first.  `step` counts training passes and, with `seed`, drives random layers.
+    Parameters with weight decay come first; each begins at a cache line, and gaps hold zeros.  `step` counts training
+    passes and, with `seed`, drives random layers.
     Raises GraphError, and changes nothing, where a layer's widths are still unknown.  A later arena of the same model
     takes its parameters over (see `adopt`); programs of the earlier one then refuse to run.
     One arena serves one thread at a time.

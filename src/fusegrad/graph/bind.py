@@ -14,7 +14,7 @@ from fusegrad.graph.plan import Plan
 from fusegrad.graph.schedule import Schedule
 from fusegrad.graph.spec import Buffer, Constant, Spec
 from fusegrad.graph.value import Node, Value
-from fusegrad.ops import Op
+from fusegrad.ops import Op, counter
 from fusegrad.ops.op import InTurn
 
 Pass = list[Callable[[], None]]
@@ -62,7 +62,8 @@ def bind(
     places = [Place(name, arrays[value.data], limits.get(value, ())) for name, value in named]
     forward, backward, adding = (bound(calls) for calls in (schedule.forward, schedule.backward, schedule.adding))
     if schedule.trained:
-        forward.insert(0, partial(count, arena.step))  # before all draws, so that backward can repeat them
+        counting = counter.count.bound(arena.backend.evaluator, arena.step)
+        forward.insert(0, counting)  # before all draws, so that backward can repeat them
     return Bound(places, forward, backward, adding, [*single([*forward, *backward, *updates])], arrays)
 
 
@@ -73,11 +74,6 @@ def single(calls: Pass) -> Iterator[Callable[[], None]]:
             yield from single(call.calls)
         else:
             yield call
-
-
-def count(step: Any) -> None:
-    """Count a training pass."""
-    step[...] = step[()] + 1  # [()]: arithmetic of NumPy scalars is faster than that of 0-d arrays
 
 
 def view(memory: Any, offset: int, spec: Spec) -> Any:

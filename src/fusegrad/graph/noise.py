@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fusegrad.graph.layer import Layer
 from fusegrad.graph.spec import Arrays, Spec, require
 from fusegrad.ops import noise
@@ -12,7 +10,7 @@ from fusegrad.ops import noise
 class Normal(Layer):
     """y ~ N(mean, std²), drawn anew at every training step.  No inputs; y has `shape`."""
 
-    backward = None
+    forward, backward = noise.normal, None
 
     def __init__(self, shape: tuple[int, ...], mean: float, std: float, dtype: str) -> None:
         self.spec = Spec(shape, dtype)
@@ -20,7 +18,4 @@ class Normal(Layer):
         self.mean, self.std = float(mean), float(std)
 
     def plan(self) -> Arrays:
-        return Arrays({"y": self.spec})
-
-    def forward(self, y: Any, seed: Any, step: Any, node: int) -> None:
-        noise.normal(y, seed, step, node, mean=self.mean, std=self.std)
+        return Arrays({"y": self.spec}, constants={"mean": self.mean, "std": self.std})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fusegrad.backend import Backend
 from fusegrad.errors import perhaps
 from fusegrad.graph.calls import parameters
-from fusegrad.graph.layout import Layout
+from fusegrad.graph.layout import Layout, aligned
 from fusegrad.graph.param import Param
 from fusegrad.graph.spec import GraphError
 from fusegrad.ops import Op, norm
@@ -57,7 +57,7 @@ class OptimizerState:
         self.params = sorted(params, key=layout.places.__getitem__)
         groups = [[param] for param in self.params] if optimizer.per_parameter else [self.params]
         self.ranges = [part for group in groups for part in layout.ranges(group, by_decay=optimizer.decays)]
-        self.layout = Layout(self.params)  # of the slots, which have no gaps for what others train
+        self.layout = Layout(self.params)  # of the slots, which have no room for what others train
         self.slots = {name: backend.zeros((self.layout.size,), value.dtype) for name in optimizer.slots}
         names = ["scale", *optimizer.scalars(1)]
         self.pick = itemgetter(*names)  # by name, since nothing asks an optimizer to keep an order
@@ -98,7 +98,8 @@ class OptimizerState:
         stop = 0
         for stretch in self.ranges:
             own = slice(stretch.start, stretch.stop)
-            start, stop = stop, stop + stretch.stop - stretch.start
+            start = aligned(stop)
+            stop = start + stretch.stop - stretch.start
             known = {"value": self.value[own], "grad": self.grad[own], **self.scalars}
             known |= {name: array[start:stop] for name, array in self.slots.items()}
             yield known

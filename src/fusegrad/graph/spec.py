@@ -67,7 +67,7 @@ class Arrays:
     """What a layer asks for.
 
     `outputs` and `saved` name the arrays that its passes receive; saved ones live until backward has read them.
-    `constants` gives further ones with their values (None for one that is absent).
+    `constants` gives further ones, and options of ops, with their values (None for one that is absent).
     `indices` names integer inputs whose values must lie in 0 .. limit-1, `exempt` one more value that one may have.
     """
 

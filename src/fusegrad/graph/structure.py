@@ -14,7 +14,9 @@ from fusegrad.ops import elementwise, reduction, shape
 
 
 class Total(Layer):
-    """y = scale · the sum of x over `axis`."""
+    """y = the sum of x over `axis`, or the average."""
+
+    forward, backward = reduction.total, reduction.total_backward
 
     def __init__(self, axis: Axes, keepdims: bool, average: bool) -> None:
         self.axis, self.keepdims, self.average = axis, keepdims, average
@@ -24,28 +26,19 @@ class Total(Layer):
         axes = self.axes(len(x.shape))
         kept = [1 if i in axes else extent for i, extent in enumerate(x.shape)]
         shape = kept if self.keepdims else [extent for i, extent in enumerate(x.shape) if i not in axes]
-        return Arrays({"y": Spec(tuple(shape), x.dtype)})
+        scale = 1 / prod(x.shape[axis] for axis in axes) if self.average else 1.0
+        return Arrays({"y": Spec(tuple(shape), x.dtype)}, constants={"axis": axes, "scale": scale})
 
     def axes(self, rank: int) -> tuple[int, ...]:
         axes = range(rank) if self.axis is None else (self.axis,) if isinstance(self.axis, int) else self.axis
         require(all(-rank <= axis < rank for axis in axes), self, f"axes that {rank} axes have", self.axis)
         return tuple(sorted({axis % rank for axis in axes}))
 
-    def scale(self, x: Any) -> float:
-        return 1 / prod(x.shape[axis] for axis in self.axes(x.ndim)) if self.average else 1.0
-
-    def kept(self, x: Any, y: Any) -> Any:
-        return y.reshape([1 if i in self.axes(x.ndim) else extent for i, extent in enumerate(x.shape)])
-
-    def forward(self, x: Any, y: Any) -> None:
-        reduction.total(x, self.kept(x, y), axis=self.axes(x.ndim), scale=self.scale(x))
-
-    def backward(self, dy: Any, dx: Any) -> None:
-        reduction.total_backward(self.kept(dx, dy), dx, scale=self.scale(dx))
-
 
 class Take(Layer):
     """y = x[index], for an index of integers and slices."""
+
+    forward, backward = shape.take, shape.take_backward
 
     def __init__(self, index: Any) -> None:
         self.index = index if isinstance(index, tuple) else (index,)
@@ -58,20 +51,16 @@ class Take(Layer):
         except IndexError as error:
             raise GraphError(f"{self} expects an index that {x.shape} has, got {self.index}: {error}") from None
         require(y.size > 0, self, "an index that leaves something", self.index)
-        return Arrays({"y": Spec(y.shape, x.dtype)})
+        return Arrays({"y": Spec(y.shape, x.dtype)}, constants={"index": self.index})
 
     def rearranged(self, x: Any) -> Any:
         return x[self.index]
 
-    def forward(self, x: Any, y: Any) -> None:
-        shape.take(x, y, index=self.index)
-
-    def backward(self, dy: Any, dx: Any, add_dx: bool) -> None:
-        shape.take_backward(dy, dx, index=self.index, add_dx=add_dx)
-
 
 class Reshape(Layer):
     """y = x in another shape of as many elements; one extent may be -1."""
+
+    forward, backward = shape.reshape, shape.reshape_backward
 
     def __init__(self, *shape: int | tuple[int, ...]) -> None:
         extents: tuple[Any, ...] = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
@@ -90,23 +79,14 @@ class Reshape(Layer):
     def rearranged(self, x: Any) -> Any:
         return x.reshape(self.shape)
 
-    def forward(self, x: Any, y: Any) -> None:
-        elementwise.copy(x.reshape(y.shape), y)
-
-    def backward(self, dy: Any, dx: Any) -> None:
-        elementwise.copy(dy.reshape(dx.shape), dx)
-
 
 class StopGradient(Layer):
     """y = x, through which no gradient flows."""
 
-    backward = None
+    forward, backward = elementwise.copy, None
 
     def plan(self, x: Spec) -> Arrays:
         return Arrays({"y": x})
 
     def rearranged(self, x: Any) -> Any:
         return x
-
-    def forward(self, x: Any, y: Any) -> None:
-        elementwise.copy(x, y)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fusegrad.graph import Arrays, Layer, Spec, require
 from fusegrad.ops import dropout, elementwise
 
@@ -16,22 +14,15 @@ class Dropout(Layer):
     Raises GraphError unless 0 <= rate < 1 and x is floating point.
     """
 
+    forward, backward, predict = dropout.forward, dropout.backward, elementwise.copy
+
     def __init__(self, rate: float = 0.5) -> None:
         require(0 <= rate < 1, "Dropout", "0 <= rate < 1", rate)
         self.rate = rate
 
     def plan(self, x: Spec) -> Arrays:
         require(x.is_float, self, "floating-point input", x)
-        return Arrays({"y": x}, saved={"mask": Spec(x.shape, "uint8")})
-
-    def forward(self, x: Any, y: Any, mask: Any, seed: Any, step: Any, node: int) -> None:
-        dropout.forward(x, y, mask, seed, step, node, rate=self.rate)
-
-    def backward(self, mask: Any, dy: Any, dx: Any) -> None:
-        dropout.backward(dy, mask, dx, rate=self.rate)
-
-    def predict(self, x: Any, y: Any) -> None:
-        elementwise.copy(x, y)
+        return Arrays({"y": x}, saved={"mask": Spec(x.shape, "uint8")}, constants={"rate": self.rate})
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"

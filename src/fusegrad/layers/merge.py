@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fusegrad.graph import Arrays, Layer, Spec, require
@@ -20,6 +18,8 @@ class Concat(Layer):
     Raises GraphError if other extents or dtypes differ.
     """
 
+    forward, backward = shape.concat, shape.split
+
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
 
@@ -33,13 +33,7 @@ class Concat(Layer):
             require(fits and other.dtype == x[0].dtype, self, f"inputs like {x[0]} but for axis {axis}", other)
         extent = int(np.sum([spec.shape[axis] for spec in x]))
         y = Spec((*x[0].shape[:axis], extent, *x[0].shape[axis + 1 :]), x[0].dtype)
-        return Arrays({"y": y}, constants={"extents": tuple(spec.shape[axis] for spec in x)})
-
-    def forward(self, x: Any, extents: tuple[int, ...], y: Any) -> None:
-        shape.concat(y, parts=x, extents=extents, axis=self.axis % y.ndim)
-
-    def backward(self, extents: tuple[int, ...], dy: Any, dx: Any) -> None:
-        shape.split(dy, parts=dx, extents=extents, axis=self.axis % dy.ndim)
+        return Arrays({"y": y}, constants={"extents": tuple(spec.shape[axis] for spec in x), "axis": axis})
 
     def __repr__(self) -> str:
         return f"Concat(axis={self.axis})"

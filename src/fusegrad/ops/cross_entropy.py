@@ -3,7 +3,7 @@
 Shapes: x, dx, probability (…, classes); target (…) integers in 0 .. classes-1, or (…, classes), a distribution per
 row; weight (rows,) or None; class_weight (classes,) or None, below c; losses, factor (rows,) are space that the ops
 overwrite, as is goal, of x's shape, which holds the smoothed targets c ((1 - s) target + s / classes); with labels and
-smoothing s = 0 it is None; y, dy ().  Rows with the label `ignored` do not count.
+smoothing s = 0 it is None; y, dy ().  Rows with the label `ignored` do not count.  Kernels leave the space alone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fusegrad.ops.cross_entropy_kernels import launch_backward, launch_forward
 from fusegrad.ops.op import Bound, bound_op, in_turn
 from fusegrad.ops.shape import rows
 from fusegrad.ops.weighting import put_factor, put_mean, total
@@ -66,7 +67,10 @@ def backward(
     dx: Any,
     ignored: int | None = None,
 ) -> Bound:
-    """dx = (p - onehot(label)) dy w c / Σ w c, or (p Σ goal - goal) dy w / Σ w, with Σ w c for labels."""
+    """dx = (p - onehot(label)) dy w c / Σ w c, or (p Σ goal - goal) dy w / Σ w, with Σ w c for labels.
+
+    dx may be the very memory of probability.
+    """
     if ignored is not None:
         target, weight, refresh = without(ignored, target, weight, dx.dtype)
         options = {"goal": goal, "factor": factor, "dx": dx}
@@ -81,9 +85,13 @@ def backward(
     return partial(backward_of_goals, dy, probability, target, weight, class_weight, smoothing, goal, factor, dx)
 
 
+forward.cuda(launch_forward)
+backward.cuda(launch_backward)
+
+
 def without(ignored: int, target: Any, weight: Any, dtype: Any) -> tuple[Any, Any, Bound]:
     """Labels and weights in which rows labelled `ignored` have label and weight 0, and what computes them anew."""
-    labels, factors = np.empty_like(target.reshape(-1)), np.empty_like(target, dtype=dtype, shape=(target.size,))
+    labels, factors = np.empty(target.size, target.dtype), np.empty(target.size, dtype)
 
     def refresh() -> None:
         np.not_equal(target.reshape(-1), ignored, out=factors, casting="unsafe")
@@ -172,8 +180,8 @@ def over_class_weights(target: Any, weight: Any, class_weight: Any) -> Any:
         return 1
     by_class = class_weight[target.reshape(-1)]
     if weight is None:
-        return len(by_class) / total(by_class) * by_class.any()
-    return weight.sum() / total(by_class * weight) * (by_class * weight).any()
+        return len(by_class) / total(by_class)
+    return weight.sum() / total(by_class * weight)
 
 
 def exponentials(shifted: Any) -> Any:

@@ -55,9 +55,10 @@ def backward(probability: Any, labels: Any, factor: Any, dx: Any) -> None:
     """dx = (probability - onehot(label)) factor, row by row."""
     for i in range(dx.shape[0]):
         row, out, scale = probability[i], dx[i], factor[i]
+        hit = row[labels[i]]  # read first: out may be the row
         for j in range(row.size):
             out[j] = row[j] * scale
-        out[labels[i]] = (row[labels[i]] - np.float32(1.0)) * scale
+        out[labels[i]] = (hit - np.float32(1.0)) * scale
 
 
 def forward_and_mean(x: Any, labels: Any, probability: Any, losses: Any, y: Any) -> None:
@@ -79,9 +80,10 @@ def backward_of_mean(probability: Any, labels: Any, dy: Any, rows: int, dx: Any)
     scale = np.float32(dy[()] / rows)
     for i in range(dx.shape[0]):
         row, out = probability[i], dx[i]
+        hit = row[labels[i]]  # read first: out may be the row
         for j in range(row.size):
             out[j] = row[j] * scale
-        out[labels[i]] = (row[labels[i]] - np.float32(1.0)) * scale
+        out[labels[i]] = (hit - np.float32(1.0)) * scale
 
 
 @cache

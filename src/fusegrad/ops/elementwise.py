@@ -1,4 +1,4 @@
-"""Fill, copy and accumulate: x, y of any one shape."""
+"""Fill, copy and accumulate: x, y of any one shape and dtype; a is 0-d."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.ops.op import op
+from fusegrad.expr.loop import NUMBER, loop
+from fusegrad.expr.node import argument, as_expr
+from fusegrad.ops.loop_kernels import bind_broadcast
+from fusegrad.ops.loops import bind_loop
+from fusegrad.ops.op import Bound, bound_op, op
+
+COPYING = loop("copy", {"y": argument("x")})
+ACCUMULATING = loop("accumulate", {"y": argument("y") + argument("x")})
+AXPY = loop("axpy", {"y": argument("y") + argument("a") * argument("x")}, a=NUMBER)
 
 
 @op
@@ -25,3 +33,24 @@ def copy(x: Any, y: Any) -> None:
 def accumulate(x: Any, y: Any) -> None:
     """y += x."""
     np.add(y, x, out=y)
+
+
+@bound_op
+def axpy(evaluator: str, a: Any, x: Any, y: Any) -> Bound:
+    """y += a x, for contiguous floating-point arrays."""
+    return bind_loop(evaluator, AXPY, {"a": a, "x": x, "y": y})
+
+
+@fill.cuda
+def launch_fill(x: Any, number: float) -> Bound:
+    return bind_broadcast(loop("fill", {"x": as_expr(number)}), {"x": x})  # a text for each number, of which few occur
+
+
+@copy.cuda
+def launch_copy(x: Any, y: Any) -> Bound:
+    return bind_broadcast(COPYING, {"x": x, "y": y})
+
+
+@accumulate.cuda
+def launch_accumulate(x: Any, y: Any) -> Bound:
+    return bind_broadcast(ACCUMULATING, {"x": x, "y": y})

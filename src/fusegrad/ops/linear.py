@@ -10,10 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 from fusegrad.expr import Function
-from fusegrad.expr.loop import ROW, loop
-from fusegrad.expr.node import argument, rebuilt
-from fusegrad.ops.loops import bind_loop, kept, operations
-from fusegrad.ops.matmul import column_sums, matmul
+from fusegrad.ops import bias_activation
+from fusegrad.ops.bias_activation import is_identity
+from fusegrad.ops.bias_activation import keeps as keeps  # of the layer, too
+from fusegrad.ops.loops import operations
+from fusegrad.ops.matmul import matmul
+from fusegrad.ops.matmul_kernels import bind_product
 from fusegrad.ops.op import Bound, BoundOp, in_turn
 from fusegrad.ops.shape import rows
 
@@ -22,67 +24,49 @@ PIECE_ROWS = 512  # at least: products of fewer rows were up to three times slow
 GRADIENTS = ("dx", "dweight", "dbias", "add_dx", "add_dweight", "add_dbias")
 
 
-def keeps(function: Function) -> str | None:
-    """What backward computes f' from: "y", "h", or nothing where f' is the same everywhere."""
-    names = kept(function)
-    return None if not names else "y" if names == ["y"] else "h"
-
-
-def is_identity(function: Function) -> bool:
-    return function.output is argument(function.arguments[0])
-
-
 @lru_cache(maxsize=1024)
 def forward(function: Function, keep_h: bool) -> BoundOp:
     """y = f(x weightᵀ + bias); beside it h, where it is kept."""
 
     def bind(evaluator: str, x: Any, weight: Any, bias: Any, y: Any, h: Any = None) -> Bound:
         x, y, h = rows(x), rows(y), rows(h)
-        step = len(y) if evaluator == "cuda" else max(PIECE_ROWS, PIECE_BYTES // y[:1].nbytes)
+        step = max(PIECE_ROWS, PIECE_BYTES // (y.shape[1] * y.itemsize))
         calls = []
         for start in range(0, len(y), step):
             piece = slice(start, start + step)
-            product = (y if h is None else h)[piece]
+            result = y[piece]
+            product = result if h is None else h[piece]
             calls.append(matmul.bound(evaluator, x[piece], weight.T, product))
-            calls += epilogue(evaluator, function, bias, y[piece], None if h is None else product)
+            kept = None if h is None else product
+            calls += bias_activation.forward_loops(evaluator, function, product, bias, result, kept)
         return in_turn(calls)
+
+    def launch(x: Any, weight: Any, bias: Any, y: Any, h: Any = None) -> Bound:
+        return bind_product(rows(x), weight.T, rows(y), bias=bias, epilogue=function, h=rows(h))
 
     def flops(x: Any, weight: Any, bias: Any, y: Any, h: Any = None) -> int:
         return int(y.size) * (2 * int(x.shape[-1]) + (bias is not None) + operations([function.output]))
 
-    return BoundOp(bind, ("x", "weight", "bias", "y", *(["h"] if keep_h else [])), flops)
-
-
-def epilogue(evaluator: str, function: Function, bias: Any, y: Any, h: Any) -> list[Bound]:
-    """y = f(product + bias), of a product that lies in h, or in y if that is None; nothing where that is y itself."""
-    product = argument("y" if h is None else "h")
-    biased = product if bias is None else product + argument("bias")
-    assignments = {"h": biased} if h is not None and bias is not None else {}
-    assignments["y"] = function(biased)
-    if assignments["y"] is argument("y"):
-        return []
-    work = loop(f"linear_{function}", assignments, bias=ROW)
-    return [bind_loop(evaluator, work, {"y": y, "h": h, "bias": bias})]
+    op = BoundOp(bind, ("x", "weight", "bias", "y", *(["h"] if keep_h else [])), flops)
+    op.cuda(launch)
+    return op
 
 
 @lru_cache(maxsize=1024)
 def backward(function: Function) -> BoundOp:
     """dh = dy f'(h), dx = dh weight, dweight = dhᵀ x, dbias = Σ dh over rows; each written, or added where `add_…`."""
-    (slope,) = function.kept_slopes
-    slope = rebuilt(slope, {argument(function.arguments[0]): argument("h")})
+    of_h = bias_activation.backward(function)
     source = keeps(function)
-    work = loop(f"linear_{function}_backward", {"dh": argument("dy") * slope})
     own = () if is_identity(function) else (*([source] if source else []), "dh")
 
     def bind(evaluator: str, dy: Any, x: Any, weight: Any, **arrays: Any) -> Bound:
         calls = []
-        if own:
-            calls.append(bind_loop(evaluator, work, {"dy": dy, **arrays}))
+        if own or arrays["dbias"] is not None:
+            of_own = {name: arrays[name] for name in (*own, "dbias", "add_dbias")}
+            calls.append(of_h.bound(evaluator, dy, **of_own))
         dh, x = rows(arrays["dh"] if own else dy), rows(x)
         if arrays["dweight"] is not None:
             calls.append(matmul.bound(evaluator, dh.T, x, arrays["dweight"], arrays["add_dweight"]))
-        if arrays["dbias"] is not None:
-            calls.append(column_sums.bound(evaluator, dh, arrays["dbias"], arrays["add_dbias"]))
         if arrays["dx"] is not None:
             calls.append(matmul.bound(evaluator, dh, weight, rows(arrays["dx"]), arrays["add_dx"]))
         return in_turn(calls)
@@ -90,8 +74,6 @@ def backward(function: Function) -> BoundOp:
     def flops(dy: Any, x: Any, *arrays: Any) -> int:
         *_, dx, dweight, dbias, _, _, _ = arrays
         products = (dx is not None) + (dweight is not None)
-        return int(dy.size) * (
-            2 * int(x.shape[-1]) * products + (dbias is not None) + operations(work.roots if own else [])
-        )
+        return int(dy.size) * 2 * int(x.shape[-1]) * products + of_h.flops(dy, dbias, False)
 
     return BoundOp(bind, ("dy", "x", "weight", *own, *GRADIENTS), flops)

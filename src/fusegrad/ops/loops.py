@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
+
 from fusegrad.expr import Expr, Function
-from fusegrad.expr.evaluate import evaluate
-from fusegrad.expr.loop import COLUMN, NUMBER, Loop, loop
+from fusegrad.expr.loop import NUMBER, Loop, loop
 from fusegrad.expr.node import argument, topological
 from fusegrad.expr.numba_loop import bind_numba
 from fusegrad.expr.numpy_loop import bind_numpy
-from fusegrad.ops.op import Bound, BoundOp, Flops, one_per_element
+from fusegrad.ops.loop_kernels import bind_kernel
+from fusegrad.ops.op import Bound, BoundOp, Flops, in_turn, one_per_element
 
 Arrays = Mapping[str, Any]
 
@@ -24,29 +26,19 @@ def bind_loop(evaluator: str, work: Loop, arrays: Arrays) -> Bound:
     """The loop over these arrays, by the evaluator, or by NumPy where that does not compute their dtype."""
     target = arrays[work.assignments[0][0]]
     if evaluator == "cuda":
-        return partial(run_directly, work, dict(arrays))
+        return bind_kernel(work, arrays)
     return (bind_numba if evaluator == "numba" and target.dtype == "float32" else bind_numpy)(work, arrays)
-
-
-def run_directly(work: Loop, arrays: Arrays) -> None:
-    """A loop by whole-array operations of the module that the arrays belong to."""
-    reads = {name: arrays[name] for name in work.names()}
-    for name, layout in work.layouts:
-        if layout == COLUMN and name in reads:
-            reads[name] = reads[name][..., None]
-    results = evaluate(work.roots, reads)
-    for (target, _), result in zip(work.assignments, results, strict=True):
-        arrays[target][...] = result.reshape(arrays[target].shape)
 
 
 @lru_cache(maxsize=1024)
 def forward(function: Function) -> BoundOp:
     """y = f(…), named by the arguments of the function and y."""
+    work = loop(function.name, {"y": function.output})
 
     def bind(evaluator: str, **arrays: Any) -> Bound:
-        return bind_loop(evaluator, loop(function.name, {"y": function.output}), arrays)
+        return bind_loop(evaluator, work, arrays)
 
-    return BoundOp(bind, (*function.arguments, "y"), flops_of([function.output]))
+    return BoundOp(bind, (*function.arguments, "y"), flops_of([function.output]), (work,))
 
 
 @lru_cache(maxsize=1024)
@@ -57,26 +49,36 @@ def backward(function: Function) -> BoundOp:
     """
     slopes = dict(zip(function.arguments, function.kept_slopes, strict=True))
     grads = [f"d{name}" for name in slopes]
+    whole = loop(f"{function.name}_backward", {f"d{name}": argument("dy") * slope for name, slope in slopes.items()})
 
     def bind(evaluator: str, **arrays: Any) -> Bound:
         assignments = gradients(slopes, argument("dy"), arrays)
-        return bind_loop(evaluator, loop(f"{function.name}_backward", assignments), arrays)
+        return bind_loop(evaluator, loop(whole.name, assignments), arrays)
 
     names = ("dy", *kept(function), *grads, *(f"add_{grad}" for grad in grads))
-    return BoundOp(bind, names, flops_of([argument("dy") * slope for slope in slopes.values()]))
+    return BoundOp(bind, names, flops_of(whole.roots), (whole,))
 
 
 @lru_cache(maxsize=1024)
-def update(function: Function, targets: tuple[str, ...]) -> BoundOp:
-    """The outputs of the function overwrite the arrays `targets`; arguments are flat arrays, scalars 0-d ones."""
-    work = loop(
-        function.name, dict(zip(targets, function.outputs, strict=True)), **dict.fromkeys(function.scalars, NUMBER)
-    )
+def update(function: Function, targets: tuple[str, ...], copies: tuple[tuple[str, str], ...] = ()) -> BoundOp:
+    """The outputs of the function overwrite the arrays `targets`; arguments are flat arrays, scalars 0-d ones.
+
+    `copies` names further arrays, the last parameters, each with the target whose new value it gets, rounded to its own
+    dtype: (("half", "value"),).
+    """
+    assignments = dict(zip(targets, function.outputs, strict=True))
+    numbers = dict.fromkeys(function.scalars, NUMBER)
+    work = loop(function.name, assignments, **numbers)
+    in_one = loop(function.name, assignments | {copy: assignments[target] for copy, target in copies}, **numbers)
 
     def bind(evaluator: str, **arrays: Any) -> Bound:
-        return bind_loop(evaluator, work, arrays)
+        if evaluator == "cuda":
+            return bind_loop(evaluator, in_one, arrays)
+        casts = [partial(np.copyto, arrays[copy], arrays[target], "unsafe") for copy, target in copies]
+        return in_turn([bind_loop(evaluator, work, arrays), *casts])  # of types that the loop does not compute
 
-    return BoundOp(bind, (*function.arguments, *function.scalars), flops_of(function.outputs))
+    names = (*function.arguments, *function.scalars, *(copy for copy, _ in copies))
+    return BoundOp(bind, names, flops_of(function.outputs), (in_one,))
 
 
 def flops_of(expressions: Sequence[Expr]) -> Flops:

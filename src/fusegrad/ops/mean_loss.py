@@ -14,7 +14,7 @@ from fusegrad.expr.loop import COLUMN, NUMBER, loop
 from fusegrad.expr.node import argument, rebuilt
 from fusegrad.ops.loops import bind_loop
 from fusegrad.ops.op import Bound, BoundOp, in_turn
-from fusegrad.ops.weighting import put_factor, put_mean
+from fusegrad.ops.weighting import bind_factor, bind_mean
 
 PAIR = ("x", "target")
 
@@ -26,7 +26,7 @@ def forward(function: Function) -> BoundOp:
 
     def bind(evaluator: str, x: Any, target: Any, weight: Any, losses: Any, y: Any) -> Bound:
         each = bind_loop(evaluator, work, {"x": x, "target": target, "losses": losses})
-        return in_turn([each, lambda: put_mean(losses, weight, y)])
+        return in_turn([each, bind_mean(evaluator, losses, weight, y)])
 
     return BoundOp(bind)
 
@@ -46,6 +46,6 @@ def backward(function: Function) -> BoundOp:
         assignments = {name: slope * scale for name, slope in slopes.items() if arrays[name] is not None}
         work = loop(f"{function}_backward", assignments, dy=NUMBER, factor=COLUMN)
         each = bind_loop(evaluator, work, by_sample | {"dy": dy, "factor": factor})
-        return each if weight is None else in_turn([lambda: put_factor(weight, dy, x.size, factor), each])
+        return each if weight is None else in_turn([bind_factor(evaluator, weight, dy, x.size, factor), each])
 
     return BoundOp(bind)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from fusegrad.expr.loop import Loop
+
 Implementation = Callable[..., None]
 Bound = Callable[[], None]
 Binder = Callable[..., Bound]
@@ -34,29 +36,35 @@ def in_turn(calls: list[Bound]) -> Bound:
 class Op:
     """A function that writes into the arrays it is given.
 
-    NumPy arrays run the reference.  CuPy arrays run the kernel, or the reference while no kernel has been registered;
-    references therefore use only what NumPy and CuPy share.
+    NumPy arrays run the reference.  CuPy arrays run kernels, or the reference while none have been registered;
+    such a reference therefore uses only what NumPy and CuPy share.
     """
 
     flops: Flops  # of a call, for its arguments or anything else that has their shape and size
+    bind_cuda: Binder | None = None
 
     def __init__(self, reference: Implementation) -> None:
         update_wrapper(self, reference)
         self.reference = reference
-        self.launch = reference
         self.flops = one_per_element
 
-    def cuda(self, launch: Implementation) -> Implementation:
-        """Register the launch of the fused kernel: same parameters, same meaning."""
-        self.launch = launch
-        return launch
+    def cuda(self, bind: Binder) -> Binder:
+        """Register how kernels do it: a function of the same parameters that returns the launches, bound for good."""
+        self.bind_cuda = bind
+        return bind
 
     def bound(self, evaluator: str, *arrays: Any, **options: Any) -> Bound:
         """This op on these arrays, for good: a function without arguments that `evaluator` is the fastest way to run.
 
         `evaluator` is "numpy", "numba" or "cuda".  What can be done beforehand is done here, once.
         """
-        return partial(self.launch if evaluator == "cuda" else self.reference, *arrays, **options)
+        if evaluator == "cuda" and self.bind_cuda is not None:
+            return self.bind_cuda(*arrays, **options)
+        return partial(self.reference, *arrays, **options)
+
+    def launch(self, *arrays: Any, **options: Any) -> None:
+        """This op on arrays of a GPU, once."""
+        self.bound("cuda", *arrays, **options)()
 
     def __deepcopy__(self, memo: object) -> Op:
         return self
@@ -70,20 +78,28 @@ class BoundOp(Op):
     """An op that is written as its binding: `bind(evaluator, *arrays)` does what needs doing once and returns the rest.
 
     Its parameters are those of `bind` after the evaluator; or `names`, of which those that begin with `add_` are False
-    where they are not given.
+    where they are not given.  `loops` are those over elements that it runs, for who wants to see them without arrays.
     """
 
-    def __init__(self, bind: Binder, names: tuple[str, ...] | None = None, flops: Flops | None = None) -> None:
+    def __init__(
+        self,
+        bind: Binder,
+        names: tuple[str, ...] | None = None,
+        flops: Flops | None = None,
+        loops: tuple[Loop, ...] = (),
+    ) -> None:
         update_wrapper(self, bind)
-        self.bind = bind
+        self.bind, self.loops = bind, loops
         self.flops = flops or one_per_element
-        self.reference, self.launch = partial(self.at_once, "numpy"), partial(self.at_once, "cuda")
+        self.reference = partial(self.at_once, "numpy")
         parameters = list(inspect.signature(bind).parameters.values())[1:] if names is None else map(parameter, names)
         self.__signature__ = inspect.Signature(list(parameters))
 
     def bound(self, evaluator: str, *arrays: Any, **options: Any) -> Bound:
         given = self.__signature__.bind(*arrays, **options)
         given.apply_defaults()
+        if evaluator == "cuda" and self.bind_cuda is not None:
+            return self.bind_cuda(**given.arguments)
         return self.bind(evaluator, **given.arguments)
 
     def at_once(self, evaluator: str, *arrays: Any, **options: Any) -> None:
@@ -102,7 +118,7 @@ def parameter(name: str) -> inspect.Parameter:
 
 
 def op(reference: Implementation) -> Op:
-    """Make an op of its NumPy reference; a kernel can be registered beside it with `.cuda`."""
+    """Make an op of its NumPy reference; kernels can be registered beside it with `.cuda`."""
     return Op(reference)
 
 

@@ -12,6 +12,8 @@ from fusegrad.expr.node import argument, as_expr, rebuilt, topological
 from fusegrad.ops import BoundOp, loops
 from fusegrad.schedules import Schedule, as_schedule
 
+Copies = tuple[tuple[str, str], ...]
+
 
 class Limits(TypedDict, total=False):
     """Options of every optimizer; see `Optimizer`."""
@@ -87,8 +89,8 @@ class Optimizer:
         """The numbers of update `count` = 1, 2, …, always of the same names."""
         return {"rate": self.lr(count - 1)}
 
-    def update(self, decay: bool) -> BoundOp:
-        """The op that overwrites value and slots, for parameters with or without decay."""
+    def update(self, decay: bool, copies: Copies = ()) -> BoundOp:
+        """The op that overwrites value and slots, of parameters with or without decay; see `loops.update`."""
         known = self.known()
         outputs = self.new_values({name: known[name] for name in known if name != "scale"})
         value, strength = known["value"], self.weight_decay if decay else 0.0
@@ -99,7 +101,7 @@ class Optimizer:
             self.check("rate" in known, 'expects decoupled decay to find "rate" among its scalars')
             value = value - value * (known["rate"] * strength)  # value (1 - rate strength) would round the factor
         prepared = {known["value"]: value, known["grad"]: grad}
-        return self.traced(("value", *self.slots), tuple(rebuilt(output, prepared) for output in outputs))
+        return self.traced(("value", *self.slots), tuple(rebuilt(output, prepared) for output in outputs), copies)
 
     def known(self) -> dict[str, Expr]:
         """The arguments that an update may name."""
@@ -130,11 +132,11 @@ class Optimizer:
         self.check(fits, f"expects to return ({wanted}), got {len(outputs)}: {outputs}")
         return outputs
 
-    def traced(self, targets: tuple[str, ...], outputs: tuple[Expr, ...]) -> BoundOp:
+    def traced(self, targets: tuple[str, ...], outputs: tuple[Expr, ...], copies: Copies = ()) -> BoundOp:
         """The op that overwrites `targets` with `outputs`."""
         read = {node.value for node in topological(outputs) if node.op == "argument"}
         scalars = tuple(name for name in ("scale", *self.scalars(1)) if name in read)
-        return loops.update(Function(str(self), ("value", "grad", *self.slots), scalars, outputs), targets)
+        return loops.update(Function(str(self), ("value", "grad", *self.slots), scalars, outputs), targets, copies)
 
     def check(self, condition: bool, message: str) -> None:
         if not condition:

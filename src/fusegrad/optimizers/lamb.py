@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import numpy as np
-
 from fusegrad.expr import sqrt
 from fusegrad.ops import BoundOp
-from fusegrad.optimizers.base import Limits
+from fusegrad.ops.norm import trust_ratio
+from fusegrad.ops.op import Bound, in_turn
+from fusegrad.optimizers.base import Copies, Limits
 from fusegrad.optimizers.moments import Moments
 from fusegrad.schedules import Schedule
 
@@ -37,21 +37,15 @@ class LAMB(Moments):
     def scalars(self, count: int) -> dict[str, float]:
         return super().scalars(count) | {"ratio": 1.0}  # of which an update makes that of the parameter
 
-    def update(self, decay: bool) -> BoundOp:
-        look, step = self.look(decay), self.step()
+    def update(self, decay: bool, copies: Copies = ()) -> BoundOp:
+        look, step = self.look(decay), self.step(copies)
 
-        def bind(evaluator: str, **arrays: Any) -> Any:
-            looking, stepping = (part.bound(evaluator, **named(part, arrays)) for part in (look, step))
-            value, direction, ratio = (arrays[name] for name in ("value", "direction", "ratio"))
+        def bind(evaluator: str, **arrays: Any) -> Bound:
+            parts = (look, trust_ratio, step)
+            return in_turn([part.bound(evaluator, **named(part, arrays)) for part in parts])
 
-            def run() -> None:
-                looking()
-                ratio[...] = trust_ratio(value, direction)
-                stepping()
-
-            return run
-
-        return BoundOp(bind, tuple(dict.fromkeys([*look.__signature__.parameters, *step.__signature__.parameters])))
+        names = tuple(dict.fromkeys([*look.__signature__.parameters, *step.__signature__.parameters]))
+        return BoundOp(bind, names, loops=look.loops + step.loops)
 
     def look(self, decay: bool) -> BoundOp:
         """The first pass: the moments, and where to go."""
@@ -62,17 +56,12 @@ class LAMB(Moments):
         adam = m / (sqrt(v) + correction2 * self.eps) * (correction2 / correction1)
         return self.traced(("m", "v", "direction"), (m, v, adam + value * (self.weight_decay if decay else 0.0)))
 
-    def step(self) -> BoundOp:
+    def step(self, copies: Copies) -> BoundOp:
         """The second pass, when both norms are known."""
         known = self.known()
-        return self.traced(("value",), (known["value"] - known["direction"] * (known["rate"] * known["ratio"]),))
+        value = known["value"] - known["direction"] * (known["rate"] * known["ratio"])
+        return self.traced(("value",), (value,), copies)
 
 
 def named(op: BoundOp, arrays: dict[str, Any]) -> dict[str, Any]:
     return {name: arrays[name] for name in op.__signature__.parameters}
-
-
-def trust_ratio(value: Any, direction: Any) -> Any:
-    """‖value‖ / ‖direction‖, or 1 where one of them is 0; for flat arrays."""
-    size, length = np.sqrt(value.dot(value)), np.sqrt(direction.dot(direction))
-    return np.where((size > 0) & (length > 0), size / np.where(length > 0, length, 1), 1)

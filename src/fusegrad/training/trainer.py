@@ -39,7 +39,8 @@ class Trainer:
         precision: "float32" or "float64"; floating-point data is converted.
         seed: of the parameters' first values, random layers and the order of samples.  A model whose parameters live in
             an arena already is trained with the values that it has.
-        backend: "cpu", "cuda" or "auto"; default: that of the model's arena, else what `using` or `select` chose.
+        backend: "cpu", "cuda", "emulated" or "auto"; default: that of the model's arena, else what `using` or `select`
+            chose.
 
     The same seed, data, backend and BLAS (with as many threads) give the same bits, also across `save` and `resume`.
     Raises ValueError for an argument that is none of these.

@@ -1,0 +1,155 @@
+"""The launch layer: kernels are compiled, kept, loaded and checked, on the emulated GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fusegrad.backend import kernels
+from fusegrad.backend.compiler import KernelCompileError
+from fusegrad.backend.emulated import EmulatedBackend
+from fusegrad.backend.kernel import Kernel, LaunchError
+from fusegrad.backend.kernels import architecture, generated_kernel
+from fusegrad.backend.sources import with_headers
+
+SCALE = """
+#include "storage.cuh"
+#include "factor.cuh"
+// y = factor x + offset: one thread per element.
+template <class T> __global__ void __launch_bounds__(128) scale(const T* x, T* y, int n, float offset) {
+    const int i = blockIdx.x * 128 + threadIdx.x;
+    if (i < n) y[i] = stored<T>(FACTOR * widened(x[i]) + (x ? offset : 0));
+}
+"""
+
+
+@pytest.fixture
+def cuda(tmp_path: Path, monkeypatch) -> EmulatedBackend:
+    monkeypatch.setenv("FUSEGRAD_CACHE", str(tmp_path))
+    return EmulatedBackend("check")
+
+
+def scale(array, factor: str = "#define FACTOR 2", text: str = SCALE, name: str = "scale<float>") -> Kernel:
+    return kernels.loaded(array, with_headers("scale.cu", text, {"factor.cuh": factor}), name)
+
+
+def test_a_kernel_runs_with_what_it_is_bound_to(cuda):
+    x, y = cuda.asarray(np.arange(200, dtype="float32")), cuda.empty((200,), "float32")
+    launch = scale(x).bind((2,), (128,), x, y, 200, 0.5)
+    launch()
+    np.testing.assert_array_equal(cuda.to_numpy(y), 2 * np.arange(200) + 0.5)
+
+
+def test_half_types_are_stored_and_floats_computed(cuda):
+    x, y = cuda.asarray(np.full(3, 1.001, "float16")), cuda.empty((3,), "float16")
+    scale(x, name="scale<__half>").bind((1,), (128,), x, y, 3, 0)()
+    np.testing.assert_array_equal(cuda.to_numpy(y), np.float16(2 * np.float32(np.float16(1.001))))
+
+
+def test_a_kernel_is_compiled_once_for_all_processes_and_loaded_once(cuda, monkeypatch, tmp_path):
+    x = cuda.zeros((3,), "float32")
+    first = scale(x)
+    assert scale(x) is first
+    assert len(list(tmp_path.glob("*.cubin"))) == 1
+    other = EmulatedBackend("check")
+    monkeypatch.setattr(kernels, "compiled", None)  # whoever compiles, fails
+    scale(other.zeros((3,), "float32")).bind((0,), (128,), None, None, 0, 0)()
+
+
+@pytest.mark.parametrize("change", ["header", "text", "type", "mode"])
+def test_another_source_or_compiler_is_another_cubin(cuda, tmp_path, change):
+    array = cuda.zeros((3,), "float32")
+    scale(array)
+    match change:
+        case "header":
+            scale(array, factor="#define FACTOR 3")
+        case "text":
+            scale(array, text=SCALE.replace("offset : 0", "offset : 1"))
+        case "type":
+            scale(array, name="scale<double>")
+        case "mode":
+            scale(EmulatedBackend("fast").zeros((3,), "float32"))
+    assert len(list(tmp_path.glob("*.cubin"))) == 2
+
+
+def test_an_error_of_the_compiler_names_file_and_line(cuda):
+    with pytest.raises(KernelCompileError, match=r"scale\.cu:7.*offse\b"):
+        scale(cuda.zeros((3,), "float32"), text=SCALE.replace("offset : 0", "offse : 0"))
+
+
+def test_an_error_in_a_header_names_the_header(cuda):
+    with pytest.raises(KernelCompileError, match=r"factor\.cuh:2"):
+        scale(cuda.zeros((3,), "float32"), factor="#define FACTOR 2\nbroken here;")
+
+
+def test_a_kernel_of_several_files_needs_no_list_of_them():
+    names = [name for name, _ in with_headers("a.cu", '#include "reduce.cuh"\n#include "storage.cuh"').headers]
+    assert names == ["reduce.cuh", "storage.cuh"]
+
+
+def wrong(cuda, x=None, y=None, n=3, offset=0.0, grid=(1,), block=(128,), **options):
+    x = cuda.zeros((3,), "float32") if x is None else x
+    y = cuda.zeros((3,), "float32") if y is None else y
+    scale(cuda.zeros((3,), "float32")).bind(grid, block, x, y, n, offset, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            lambda cuda: {"x": cuda.zeros((3,), "float64")},
+            "scale<float> expects x to be an array of float32, got float64",
+        ),
+        (lambda cuda: {"x": np.zeros(3, "float32")}, "expects x to be an array on the device, got ndarray"),
+        (lambda cuda: {"x": cuda.zeros((6,), "float32")[::2]}, "expects x to be contiguous, got strides"),
+        (lambda cuda: {"n": 3.5}, "expects n to be an integer that int32 holds, got 3.5"),
+        (lambda cuda: {"n": 1 << 40}, "expects n to be an integer that int32 holds"),
+        (lambda cuda: {"offset": "much"}, "expects offset to be a number, got str"),
+        (lambda cuda: {"block": (129,)}, "expects blocks of 1 to 128 threads, got"),
+        (lambda cuda: {"block": (8, 8, 4)}, "expects blocks of 1 to 128 threads, got"),
+        (lambda cuda: {"grid": (1, 65536)}, "expects a grid of up to"),
+        (lambda cuda: {"shared_bytes": 1 << 20}, "asks for 1048576 bytes of shared memory, the device has"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(cuda, arguments, message):
+    with pytest.raises(LaunchError, match=message):
+        wrong(cuda, **arguments(cuda))
+
+
+def test_too_few_arguments_are_refused(cuda):
+    with pytest.raises(LaunchError, match=r"expects 4 arguments \(x, y, n, offset\), got 1"):
+        scale(cuda.zeros((3,), "float32")).bind((1,), (1,), 3)
+
+
+def test_no_blocks_launch_nothing(cuda):
+    x = cuda.zeros((3,), "float32")
+    before = cuda.xp.counters.launches
+    scale(x).bind((0,), (128,), x, x, 0, 0)()
+    assert cuda.xp.counters.launches == before
+
+
+def test_an_absent_array_is_a_null_pointer(cuda):
+    y = cuda.zeros((3,), "float32")
+    text = SCALE.replace("FACTOR * widened(x[i]) + (x ? offset : 0)", "x ? FACTOR : offset")
+    scale(y, text=text).bind((1,), (128,), None, y, 3, 7)()
+    assert cuda.to_numpy(y).tolist() == [7, 7, 7]
+
+
+def test_shared_memory_beyond_48_kib_is_asked_for(cuda):
+    text = """
+    __global__ void last(float* y, int n) {
+        extern __shared__ __align__(16) float numbers[];
+        numbers[n - 1] = 3;
+        y[0] = numbers[n - 1];
+    }
+    """
+    y = cuda.zeros((1,), "float32")
+    generated_kernel(y, "last.cu", text, "last").bind((1,), (1,), y, 20_000, shared_bytes=80_000)()
+    assert cuda.to_numpy(y).tolist() == [3]
+
+
+@pytest.mark.parametrize(("capability", "exact"), [("75", "75"), ("89", "89"), ("90", "90a"), ("120", "120a")])
+def test_the_architecture_has_its_suffix_where_there_is_one(capability, exact):
+    assert architecture(capability) == exact
