@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers format clean
+.PHONY: help demo test check bench peers gpu format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +24,9 @@ bench: .venv/dev.installed ## run the benchmarks
 
 peers: .venv/fast.installed .venv/peers.installed ## time steps beside PyTorch and JAX
 	$(BIN)/python benchmarks/peers.py
+
+gpu: ## check and time every kernel on the GPU of this machine, with the Python packages that are there
+	$(PYTHON) benchmarks/gpu.py
 
 format: .venv/dev.installed ## format the code and apply safe fixes
 	$(BIN)/ruff check --fix

@@ -5,7 +5,7 @@ ENV PIP_NO_CACHE_DIR=1
 # The tag above fixes the Ubuntu release, and with it the versions of make and Python.
 # hadolint ignore=DL3008
 RUN --mount=type=tmpfs,target=/var/lib/apt/lists \
-    apt-get update && apt-get install -y --no-install-recommends make python3-venv
+    apt-get update && apt-get install -y --no-install-recommends g++ make python3-venv
 WORKDIR /fusegrad
 COPY . .
 RUN python3 -m venv .venv && .venv/bin/pip install -e '.[cuda13]' && make test

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src" / "fusegrad"
+SOURCE = ROOT / "src"
 INPUTS = ("pyproject.toml", "README.md", "LICENSE", "src", "kernels")
 
 
 def packages_on_disk() -> set[str]:
     """Dotted names of all folders that hold Python files, and of kernels/."""
-    folders = {file.parent.relative_to(SOURCE.parent) for file in SOURCE.rglob("*.py")}
+    folders = {file.parent.relative_to(SOURCE) for file in SOURCE.rglob("*.py")}
     return {".".join(folder.parts) for folder in folders} | {"fusegrad.kernels"}
 
 
@@ -47,13 +47,19 @@ def test_pyproject_lists_the_packages_on_disk():
 
 
 def test_the_wheel_contains_every_python_file(wheel):
-    library = {file.relative_to(SOURCE.parent).as_posix() for file in SOURCE.rglob("*.py")}
+    library = {file.relative_to(SOURCE).as_posix() for file in SOURCE.rglob("*.py")}
     assert {name for name in wheel if name.endswith(".py")} == library | {"fusegrad/kernels/__init__.py"}
 
 
 def test_the_wheel_contains_types_marker_and_kernels(wheel):
     kernels = {f"fusegrad/kernels/{file.name}" for file in (ROOT / "kernels").glob("*.cu*")}
     assert kernels | {"fusegrad/py.typed", "fusegrad/kernels/__init__.py"} <= wheel
+
+
+def test_the_wheel_contains_the_runtime_of_the_emulator(wheel):
+    include = SOURCE / "cuda_on_cpu" / "include"
+    files = {file.relative_to(SOURCE).as_posix() for file in include.rglob("*") if file.is_file()}
+    assert files | {"cuda_on_cpu/README.md"} <= wheel
 
 
 def test_the_command_is_installed_with_the_wheel(wheel):

@@ -1,0 +1,74 @@
+"""NVIDIA's compiler takes every kernel for every architecture, without spilling a register."""
+
+from __future__ import annotations
+
+import json
+
+import nvrtc
+import pytest
+from typer.testing import CliRunner
+
+from fusegrad.backend.nvrtc import compiler
+from fusegrad.backend.resources import ARCHITECTURES, Multiprocessor, occupancy, usages
+from fusegrad.backend.sources import kernel_files, with_headers
+from fusegrad.cli import app
+from fusegrad.cli.inventory import inventory
+
+PARTS = {}
+for source, names in inventory():
+    PARTS.setdefault(source.file if source.file in kernel_files() else "generated", []).append((source, names))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("file", PARTS)
+def test_no_kernel_spills(file, architecture):
+    nvrtc.require(headers=True)
+    found = [usage for part in PARTS[file] for usage in usages(compiler()[0], *part, architecture, compiler()[1])]
+    assert found
+    assert [usage for usage in found if usage.spill_bytes] == []
+
+
+def test_a_spill_is_seen():
+    nvrtc.require(headers=True)
+    text = """
+    extern "C" __global__ void __launch_bounds__(1024) greedy(float* x) {
+        float held[200];
+        for (int i = 0; i < 200; ++i) held[i] = x[i * 1024 + threadIdx.x];
+        for (int k = 0; k < 200; ++k)
+            for (int i = 0; i < 200; ++i) held[i] = held[i] * held[(i + 7) % 200] + held[(i + 31) % 200];
+        for (int i = 0; i < 200; ++i) x[i * 1024 + threadIdx.x] = held[i];
+    }
+    """
+    text = text.replace("for (int i", "#pragma unroll\nfor (int i")
+    nvrtc_module, options = compiler()
+    (usage,) = usages(nvrtc_module, with_headers("greedy.cu", text), ["greedy"], "80", options)
+    assert usage.spill_bytes > 0
+    assert usage.threads == 1024
+
+
+@pytest.mark.parametrize(
+    ("registers", "shared_bytes", "threads", "share"),
+    [(32, 0, 256, 1.0), (128, 0, 256, 0.25), (32, 48 * 1024, 256, 0.375), (16, 0, 32, 0.5), (168, 0, 1024, 0.0)],
+)
+def test_occupancy_is_what_the_scarcest_resource_allows(registers, shared_bytes, threads, share):
+    assert occupancy(ARCHITECTURES["80"], registers, shared_bytes, threads) == share
+
+
+def test_every_architecture_has_its_own_limits():
+    assert isinstance(ARCHITECTURES["75"], Multiprocessor)
+    assert occupancy(ARCHITECTURES["75"], 32, 0, 256) == 1.0
+
+
+def test_the_command_prints_a_table_or_json():
+    nvrtc.require(headers=True)
+    plain = CliRunner().invoke(app, ["kernels", "--name", "norm.cu", "--arch", "80"])
+    assert plain.exit_code == 0
+    assert "norm_squares<float>" in plain.stdout
+    (first, *_) = json.loads(CliRunner().invoke(app, ["kernels", "--name", "norm.cu", "--arch", "80", "--json"]).stdout)
+    assert {"kernel", "architecture", "registers", "spill_bytes", "shared_bytes", "occupancy"} <= first.keys()
+
+
+def test_an_unknown_architecture_is_refused():
+    result = CliRunner().invoke(app, ["kernels", "--arch", "13"])
+    assert isinstance(result.exception, ValueError)
+    assert "--arch expects one of 75, 80" in str(result.exception)
