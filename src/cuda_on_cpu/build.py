@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cuda_on_cpu.shared_arrays import shared_symbols
-from cuda_on_cpu.source import blank_comments, host_source, kernels, launch_bounds, place
+from cuda_on_cpu.source import blank_comments, host_source, kernels, launch_bounds, place, presence
 from cuda_on_cpu.toolchain import (
     MODES,
     PRECOMPILED,
@@ -68,12 +68,13 @@ def build(
     files = {main: code, **headers}
     texts = {name: host_source(text, name, number) for number, (name, text) in enumerate(files.items())}
     parsed = parse(options, filename)
-    names = list(names) or [kernel.name for kernel in kernels(blank_comments(code)) if not kernel.template]
-    if not names:
+    found = dict.fromkeys(kernel.name for kernel in kernels(blank_comments(code)) if not kernel.template)
+    if not names and not found:
         raise BuildError(f"{filename}: there are no kernels in the source that are not templates")
     known = {kernel.name for text in files.values() for kernel in kernels(blank_comments(text))}
-    texts[main] = head(parsed) + texts[main] + exports(names, known)
-    description = {"files": list(files), "kernels": names, "mode": mode, "flush_denormals": parsed.flush_denormals}
+    texts[main] = head(parsed) + texts[main] + (exports(names, known) if names else exports_of_all(found))
+    listed, flush = list(names or found), parsed.flush_denormals
+    description = {"files": list(files), "kernels": listed, "mode": mode, "flush_denormals": flush}
     key = digest(compiler_version(), json.dumps(description), *(f"{name}\0{text}" for name, text in texts.items()))
     return once(cache_folder() / f"{key}.so", lambda out: make_module(texts, description, out))
 
@@ -110,11 +111,16 @@ def head(options: Options) -> str:
 
 def exports(names: Sequence[str], known: set[str]) -> str:
     """One entry per kernel; a name that does not exist is an error that quotes the name."""
-    entries = (
-        f'#line 1 "kernel name {name}"\nCOC_KERNEL({number}, ({launch_bounds(name, known)}), {name})\n'
-        for number, name in enumerate(names)
-    )
-    return "".join(entries)
+    return "".join(export(number, name, known) for number, name in enumerate(names))
+
+
+def exports_of_all(found: Collection[str]) -> str:
+    """One entry per kernel that the preprocessor leaves."""
+    return "".join(f"#ifdef {presence(n)}\n{export(i, n, found)}#endif\n" for i, n in enumerate(found))
+
+
+def export(number: int, name: str, known: Container[str]) -> str:
+    return f'#line 1 "kernel name {name}"\nCOC_KERNEL({number}, ({launch_bounds(name, known)}), {name})\n'
 
 
 def make_module(texts: Mapping[str, str], description: dict[str, Any], out: Path) -> None:
@@ -123,7 +129,7 @@ def make_module(texts: Mapping[str, str], description: dict[str, Any], out: Path
     try:
         write(texts, folder)
         compile_source(folder, list(texts), description["mode"])
-        symbols = shared_symbols(folder / "kernels.o", len(description["kernels"]))
+        symbols = shared_symbols(folder / "kernels.o", description["kernels"])
         write({"description.s": description_text({**description, "shared": symbols})}, folder)
         objects = ["kernels.o", "description.s", str(runtime_object())]
         run([compiler(), "-shared", "-Wl,-z,now,-z,defs,-Bsymbolic", "-o", str(out), *objects, "-lm"], folder)

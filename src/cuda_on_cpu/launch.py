@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ MAX_THREADS = 1024  # of a block; there are so many stacks
 Triple: TypeAlias = tuple[int, int, int]
 # The runtime keeps its state in globals of the module, and all modules run on the same stacks: one launch at a time.
 lock = threading.Lock()
+os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 _stacks: list[int] = []
 
 
@@ -120,7 +122,10 @@ def run(library: ctypes.CDLL, launch: LaunchStructure) -> list[ReportStructure]:
     launch.reports, launch.max_reports = reports, MAX_REPORTS
     with lock:
         launch.stacks = stacks(library)
-        return reports[: library.coc_launch(ctypes.byref(launch))]
+        library.coc_start(ctypes.byref(launch))
+        while (found := library.coc_run()) < 0:  # after a tenth of a second: between two calls Ctrl-C is noticed
+            pass
+    return reports[:found]
 
 
 def problems(
@@ -136,7 +141,7 @@ def problems(
 
 def problem(report: ReportStructure, detail: str, where: Callable[[int, int], str]) -> Problem:
     kind, at = KINDS[report.kind], where(report.line, report.pc)
-    message = re.sub(r"line (\d+)", lambda match: where(int(match[1]), 0), report.message.decode())
+    message = re.sub(r"line (\d+)", lambda match: where(int(match[1]), 0), report.message.decode(errors="replace"))
     block, thread = triple(report.block), triple(report.thread)
     text = f"{kind}: {at}: {message}{detail}; block {block} thread {thread}"
     if kind == "racecheck":

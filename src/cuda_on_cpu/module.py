@@ -14,7 +14,7 @@ from cuda_on_cpu.launch import MAX_THREADS, ORDERS, ArrayRange, LaunchStructure,
 from cuda_on_cpu.reports import KernelError, LaunchError
 from cuda_on_cpu.shared_arrays import SharedArray, shared_arrays
 from cuda_on_cpu.source import place
-from cuda_on_cpu.toolchain import run
+from cuda_on_cpu.toolchain import BuildError, run
 
 LARGEST_LINE = 1 << 32  # smaller values of a program counter are numbered lines
 
@@ -43,8 +43,9 @@ class Module:
         self.flush_denormals: bool = description["flush_denormals"]
         shared = shared_arrays(self.path, description["shared"])
         self.kernels = {
-            name: Kernel(self, name, number, arrays)
-            for number, (name, arrays) in enumerate(zip(description["kernels"], shared, strict=True))
+            name: Kernel(self, name, number, shared[name])
+            for number, name in enumerate(description["kernels"])
+            if name in shared  # the preprocessor may have left out others
         }
 
     def where(self, line: int, pc: int) -> str:
@@ -54,9 +55,16 @@ class Module:
         return self._place_of_call(pc)
 
     def _place_of_call(self, pc: int) -> str:
-        """The place of the call that returns to `pc`; of inlined functions the innermost in the user's files."""
+        """The place of the call that returns to `pc`; of inlined functions the innermost in the user's files.
+
+        Line 0 where addr2line does not tell: a finding without its line is better than none.
+        """
         offset = hex(pc - 1 - self.library.coc_module_base())
-        for line in run(["addr2line", "-i", "-e", str(self.path), offset]).splitlines():
+        try:
+            lines = run(["addr2line", "-i", "-e", str(self.path), offset]).splitlines()
+        except BuildError:  # binutils are missing
+            lines = []
+        for line in lines:
             if line.startswith(SOURCE_FOLDER):
                 return place(int(line.rpartition(":")[2].split()[0]), self.files)
         return f"{self.filename}:0"

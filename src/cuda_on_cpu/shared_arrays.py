@@ -8,7 +8,7 @@ a section of its own, so the relocations of the object file tell.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +27,20 @@ class SharedArray:
     nbytes: int
 
 
-def shared_symbols(file: Path, count: int) -> list[list[str]]:
-    """For each of the `count` kernels in an object file, the symbols of its shared arrays."""
+def shared_symbols(file: Path, kernels: Sequence[str]) -> dict[str, list[str]]:
+    """For each of the kernels that an object file has, the symbols of its shared arrays."""
     content = ObjectFile(file)
     entries = {content.name(symbol): int(symbol["section"]) for symbol in content.symbols}
     variables = [(content.name(symbol), int(symbol["section"])) for symbol in content.thread_local()]
-    reached = (content.reachable(entries[f"coc_kernel_{number}"]) for number in range(count))
-    return [[name for name, section in variables if section in sections] for sections in reached]
+    found = {}
+    for number, kernel in enumerate(kernels):
+        if (entry := entries.get(f"coc_kernel_{number}")) is not None:
+            sections = content.reachable(entry)
+            found[kernel] = [name for name, section in variables if section in sections]
+    return found
 
 
-def shared_arrays(file: Path, symbols: Collection[Collection[str]]) -> list[list[SharedArray]]:
+def shared_arrays(file: Path, symbols: Mapping[str, Collection[str]]) -> dict[str, list[SharedArray]]:
     """The places that the linker gave to the shared arrays of each kernel, in ascending order."""
     content = ObjectFile(file)
     found = {content.name(symbol): symbol for symbol in content.thread_local()}
@@ -44,7 +48,10 @@ def shared_arrays(file: Path, symbols: Collection[Collection[str]]) -> list[list
         name: SharedArray(source_name(name), int(symbol["value"]), int(symbol["size"]))
         for name, symbol in found.items()
     }
-    return [sorted((places[name] for name in names), key=lambda array: array.offset) for names in symbols]
+    return {
+        kernel: sorted((places[name] for name in names), key=lambda array: array.offset)
+        for kernel, names in symbols.items()
+    }
 
 
 def source_name(mangled: str) -> str:

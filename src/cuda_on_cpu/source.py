@@ -7,20 +7,28 @@ alone tells the file, in `__LINE__`, in debug information and in messages of the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from cuda_on_cpu.inline_asm import rewrite
 from cuda_on_cpu.toolchain import BuildError
 
 LINES_PER_FILE = 1_000_000
-STRINGS_AND_COMMENTS = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)\'|//[^\n]*|/\*.*?\*/', re.DOTALL)
+# Raw strings, strings, characters (no separators of digits), and comments, which a backslash continues
+STRINGS_AND_COMMENTS = re.compile(
+    r'R"(?P<end>[^()\s\\]*)\(.*?\)(?P=end)"|"(?:[^"\\\n]|\\.)*"|(?<![0-9a-fA-F])\'(?:[^\'\\\n]|\\.)\''
+    r"|//(?:\\\n|[^\n])*|/\*.*?\*/",
+    re.DOTALL,
+)
 STATIC_SHARED = re.compile(r"\bstatic\s+__shared__|__shared__\s+static\b")  # the macro has a `static` of its own
 SHARED_ALIGNAS = re.compile(r"(__shared__[^;]*?)\balignas\s*\(")
+PARENTHESES = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # of up to three levels
+ALIGN = rf"(?:__align__\s*{PARENTHESES}\s*)?"
 DYNAMIC_SHARED = re.compile(
-    r"extern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*)?([\w:<>\s]+?)\s+(\w+)\s*\[\s*\]\s*;"
+    rf"\bextern\s+{ALIGN}((?:volatile\s+)?){ALIGN}__shared__\s+{ALIGN}([\w:<>,\s]+?)\s+{ALIGN}(\w+)"
+    r"\s*\[\s*\]((?:\s*\[[^\]]*\])*)\s*;"
 )
-BOUNDS = r"__launch_bounds__\s*(\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))\s*"  # parentheses of up to three levels
+BOUNDS = rf"__launch_bounds__\s*({PARENTHESES})\s*"
 KERNEL = re.compile(rf"(?:{BOUNDS})?__global__\s+(?:(?:static|inline)\s+)*(?:{BOUNDS})?void\s+(?:{BOUNDS})?(\w+)\s*\(")
 BEFORE_KERNEL = re.compile(r'(?:extern\s+"C"\s+|static\s+|inline\s+)*$')
 
@@ -43,16 +51,17 @@ def host_source(code: str, filename: str, number: int) -> str:
         previous, code = code, SHARED_ALIGNAS.sub(r"\1__align__(", code)
     code = STATIC_SHARED.sub("__shared__", code)
     refuse_global_dynamic_shared(code, filename)
-    code = DYNAMIC_SHARED.sub(r"COC_DYNAMIC_SHARED(\1, \2);", code)
-    code = with_launch_bounds(rewrite(code, filename))
-    return f'#line {number * LINES_PER_FILE + 1} "{filename}"\n{code}\n'
+    code = DYNAMIC_SHARED.sub(r"COC_DYNAMIC_SHARED(\3, \4, \1\2);", code)
+    first_line = number * LINES_PER_FILE + 1
+    code = with_launch_bounds(rewrite(code, filename), first_line)
+    return f'#line {first_line} "{filename}"\n{code}\n'
 
 
 def blank_comments(code: str) -> str:
     """Comments become blanks; strings and the structure of lines stay."""
 
     def blank(match: re.Match[str]) -> str:
-        return match[0] if match[0][0] in "\"'" else re.sub(r"[^\n]", " ", match[0])
+        return match[0] if match[0][0] in "R\"'" else re.sub(r"[^\n]", " ", match[0])
 
     return STRINGS_AND_COMMENTS.sub(blank, code)
 
@@ -63,12 +72,24 @@ def refuse_global_dynamic_shared(code: str, filename: str) -> None:
         before = code[: match.start()]
         if before.count("{") == before.count("}"):
             line = before.count("\n") + 1
-            raise BuildError(f"{filename}:{line}: declare the dynamic shared array {match[2]!r} inside the kernel")
+            raise BuildError(f"{filename}:{line}: declare the dynamic shared array {match[3]!r} inside the kernel")
 
 
 def kernels(code: str) -> list[KernelText]:
-    """The kernels that are defined in a text without comments, in order."""
-    return [kernel_text(code, match) for match in KERNEL.finditer(code) if has_body(code, match.end())]
+    """The kernels that are defined in a text without comments, in order; those that macros make are not known."""
+    return [
+        kernel_text(code, match)
+        for match in KERNEL.finditer(code)
+        if has_body(code, match.end()) and not in_macro(code, match.start())
+    ]
+
+
+def in_macro(code: str, position: int) -> bool:
+    """Whether a preprocessor directive, with the lines that continue it, reaches to `position`."""
+    lines = code[:position].split("\n")
+    while len(lines) > 1 and lines[-2].endswith("\\"):
+        lines[-2:] = [lines[-2] + lines[-1]]
+    return lines[-1].lstrip().startswith("#")
 
 
 def kernel_text(code: str, match: re.Match[str]) -> KernelText:
@@ -101,18 +122,28 @@ def has_body(code: str, position: int) -> bool:
     return code[position:].lstrip().startswith("{")
 
 
-def with_launch_bounds(code: str) -> str:
-    """Before each kernel a constant `coc_launch_bounds_<kernel>`, a template where the kernel is one."""
+def with_launch_bounds(code: str, first_line: int) -> str:
+    """Before each kernel a constant `coc_launch_bounds_<kernel>`, a template where the kernel is one.
+
+    And a macro, which tells that the preprocessor did not leave the kernel out.
+    """
     parts, done = [], 0
     for kernel in kernels(code):
         template = f"template {kernel.template} " if kernel.template else ""
         constant = f"constexpr int coc_launch_bounds_{kernel.name} = coc::first_bound{kernel.bounds}; "
-        parts += [code[done : kernel.start], re.sub(r"\s+", " ", template + constant)]
+        line = first_line + code.count("\n", 0, kernel.start)
+        directives = f"\n#define {presence(kernel.name)}\n#line {line}\n"
+        parts += [code[done : kernel.start], directives, re.sub(r"\s+", " ", template + constant)]
         done = kernel.start
     return "".join([*parts, code[done:]])
 
 
-def launch_bounds(name: str, known: set[str]) -> str:
+def presence(kernel: str) -> str:
+    """The macro that is defined where a kernel is."""
+    return f"COC_HAS_{kernel}"
+
+
+def launch_bounds(name: str, known: Container[str]) -> str:
     """The constant's name for a name expression like `space::layer_norm<float, 256>`."""
     path, bracket, arguments = name.partition("<")
     space, _, kernel = path.strip().rpartition("::")

@@ -31,6 +31,7 @@ MODES = {
 }
 ALWAYS = (*COMMON, *THREAD_LOCAL, "-fno-strict-aliasing", *ARCHITECTURE)
 _lock = threading.RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class BuildError(RuntimeError):
@@ -46,7 +47,10 @@ def cache_folder() -> Path:
     """Where compiled objects lie: CUDA_ON_CPU_CACHE, else `cuda_on_cpu` in the user's cache; made if it is missing."""
     usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cuda_on_cpu"
     folder = Path(os.environ.get("CUDA_ON_CPU_CACHE") or usual)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BuildError(f"the folder of compiled objects, set by CUDA_ON_CPU_CACHE, cannot be made: {error}") from None
     return folder
 
 
@@ -118,7 +122,10 @@ def once(path: Path, make: Callable[[Path], None]) -> Path:
 
 
 def temporary_folder() -> Path:
-    return Path(mkdtemp(dir=cache_folder()))
+    try:
+        return Path(mkdtemp(dir=cache_folder()))
+    except OSError as error:
+        raise BuildError(f"nothing can be written to the folder of compiled objects: {error}") from None
 
 
 def runtime_object() -> Path:

@@ -204,15 +204,6 @@ def test_asserts_and_barriers_name_the_line_of_a_header():
     assert raised.value.problems[0].where == "wait.cuh:3"
 
 
-def test_comments_and_strings_are_not_taken_for_source():
-    body = """/* extern __shared__ float s[]; */ // __global__ void fake(
-    const char* text = "// not a comment"; char quote = '"'; y[0] = text[3] == 'n' && quote; // "
-    y[1] = 2;"""
-    y = np.zeros(2, np.float32)
-    launch(inline(body), 1, 1, y)
-    assert y.tolist() == [1, 2]
-
-
 # ---------------------------------------------------------------- the cache and the toolchain
 def test_the_same_source_is_compiled_once(monkeypatch):
     code = 'extern "C" __global__ void k(float* y) { y[0] = 41; }'
@@ -255,6 +246,13 @@ def test_missing_headers_say_what_to_install(monkeypatch):
     monkeypatch.setattr(chain, "include_folder", lambda: None)
     with pytest.raises(BuildError, match=r"cuda_fp16.h was not found .* install nvidia-cuda-runtime-cu12"):
         inline("y[0] = 18;")
+
+
+def test_a_cache_that_cannot_be_made_is_named(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CUDA_ON_CPU_CACHE", str(tmp_path / "file"))
+    with pytest.raises(BuildError, match=r"set by CUDA_ON_CPU_CACHE, cannot be made: .*file"):
+        inline("y[0] = 19;")
 
 
 def test_headers_of_a_named_folder_are_used(monkeypatch):

@@ -107,6 +107,19 @@ def test_parameters_that_cannot_be(cp: StandIn, text: str) -> None:
         cp.ElementwiseKernel(text, "T y", "y = 0", "none")
 
 
+def test_the_name_is_an_identifier(cp: StandIn) -> None:
+    with pytest.raises(ValueError, match="Invalid kernel name: 'two words'"):
+        cp.ElementwiseKernel("T x", "T y", "y = x", "two words")
+
+
+def test_a_stream_is_noted(cp: StandIn) -> None:
+    x, y, stream = cp.ones(3), cp.empty(3), cp.cuda.Stream()
+    with cp.recording() as log:
+        cp.ElementwiseKernel("T n", "T y", "y = n + 1", "add_one")(x, y, stream=stream)
+    assert log == [("add_one", stream.name)]
+    assert y.get().tolist() == [2, 2, 2]
+
+
 def test_the_checker_runs() -> None:
     cp = StandIn(mode="check")
     shift = cp.ElementwiseKernel("raw T x", "T y", "y = x[i + 1]", "shift")

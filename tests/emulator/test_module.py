@@ -130,3 +130,11 @@ def test_printf_prints(capfd):
     launch(inline(body), 1, 8, np.zeros(1, np.float32))
     ctypes.CDLL(None).fflush(None)
     assert capfd.readouterr().out == "thread 3 of a block\n"
+
+
+def test_without_addr2line_a_finding_lacks_its_line_only(monkeypatch):
+    code = "__global__ void over(int* x) { x[threadIdx.x + 1] = 1; }"
+    found = module(code)  # built while the tools are there
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(KernelError, match=r"memcheck: kernel\.cu:0: global write out of bounds"):
+        launch(found.kernels["over"], 1, 1, np.zeros(1, "int32"))

@@ -31,6 +31,15 @@ def test_warps_reversed_keeps_the_lanes_in_order():
     np.testing.assert_array_equal(started("warps_reversed"), expected)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("grid", [1, 2, 6, 97, (3, 4, 5)])
+def test_every_block_runs_once(order, grid):
+    y = np.zeros(np.prod(grid), np.int32)
+    body = "y[blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z)] += 1;"
+    launch(inline(body, "int* y"), grid, 1, y, order=order, seed=3)
+    assert (y == 1).all()
+
+
 def test_random_is_a_permutation_that_the_seed_decides():
     first = started("random", seed=1)
     np.testing.assert_array_equal(np.sort(first), np.arange(80))

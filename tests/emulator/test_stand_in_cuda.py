@@ -137,3 +137,15 @@ def test_pinned_memory_can_be_written_through_numpy(cp: StandIn) -> None:
     host = np.frombuffer(memory, "float32", 3)
     host[:] = 2
     assert cp.asarray(host).get().tolist() == [2, 2, 2] and memory.size() == 12
+
+
+def test_events_keep_the_time_where_they_are_asked_to():
+    cupy = StandIn()
+    start, end = cupy.cuda.Event(), cupy.cuda.Event()
+    start.record()
+    cupy.zeros(3)
+    end.record()
+    assert cupy.cuda.get_elapsed_time(start, end) > 0
+    for other in (cupy.cuda.Event(), cupy.cuda.Stream().record(cupy.cuda.Event(disable_timing=True))):
+        with pytest.raises(RuntimeError, match="without timing, or never recorded"):
+            cupy.cuda.get_elapsed_time(start, other)

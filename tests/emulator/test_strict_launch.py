@@ -149,6 +149,7 @@ def test_an_array_of_one_number_is_passed_by_value(cp: StandIn, args: list[Any])
         ({"grid": (1, 1, 1, 1)}, "one to three"),
         ({"grid": (-1,)}, "sizes from 0"),
         ({"shared_mem": 60000}, "raise max_dynamic_shared_size_bytes first"),
+        ({"shared_mem": -4}, "shared_mem expects a number of bytes, got -4"),
         ({"grid": (ROWS - 1,)}, r"reads element \(4,\) of an array of float32 and shape \(5,\), which nothing ever"),
     ],
 )

@@ -22,8 +22,9 @@
 // TLS segment is where they lie. A section attribute would not do: g++ leaves the statics of templates out of it.
 // Without __constinit g++ guards the initialisation of arrays of classes, and the guard would count as shared memory.
 #define __shared__ static thread_local __constinit
-// source.py writes this for `extern __shared__ T name[];`
-#define COC_DYNAMIC_SHARED(T, name) T* const name = reinterpret_cast<T*>(coc_dynamic_shared())
+// source.py writes this for `extern __shared__ T name[]...;`, where T may have commas.
+#define COC_DYNAMIC_SHARED(name, inner, ...) \
+    __VA_ARGS__(*const name) inner = reinterpret_cast<__VA_ARGS__(*) inner>(coc_dynamic_shared())
 
 #define threadIdx (reinterpret_cast<const uint3&>(coc_now.thread))
 #define blockIdx (reinterpret_cast<const uint3&>(coc_now.block))

@@ -17,4 +17,4 @@
 #include "runtime/async_copies.h"     // cp.async
 #include "runtime/hooks.h"            // functions that instrumented code calls
 #include "runtime/scheduler.h"        // blocks, orders of threads, deadlocks
-#include "runtime/launch.h"           // the function that Python calls
+#include "runtime/launch.h"           // the functions that Python calls

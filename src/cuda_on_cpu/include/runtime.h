@@ -39,8 +39,9 @@ COC_API void coc_yield();
 COC_API void coc_fail(const char* message, int line);
 COC_API void coc_misaligned(const void* p, int bytes, int line);
 
-// A memory access, to be checked before it happens. pc: a return address, or a line.
-enum { COC_READ = 0, COC_WRITE = 1, COC_ATOMIC = 2, COC_NONCOHERENT = 8 };
+// A memory access, to be checked before it happens. pc: a return address, or a line. An atomic operation of block scope
+// is one for the threads of its block only.
+enum { COC_READ = 0, COC_WRITE = 1, COC_ATOMIC = 2, COC_BLOCK_SCOPE = 4, COC_NONCOHERENT = 8 };
 COC_API void coc_access(const void* p, size_t bytes, int flags, uintptr_t pc);
 
 // cp.async: copies src_bytes bytes and fills up with zeros to `bytes`, at the time of the wait. coc_cp_wait completes

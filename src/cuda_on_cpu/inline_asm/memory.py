@@ -111,11 +111,12 @@ def atomic(instruction: Instruction, registers: Registers) -> str:
     # Sums wrap around in hardware; signed ones in C++ do not.
     signed_sum = found == ["add"] and instruction.type in types.SIGNED
     kind = types.unsigned(instruction.type) if signed_sum else instruction.type
+    scope = " | COC_BLOCK_SCOPE" if "cta" in instruction.modifiers else ""
     values = [registers.read(token, kind) for token in tokens]
     parameters = ", ".join(f"auto {name}" for name in ("old", "b", "c")[: 1 + len(values)])
     new = f"coc_asm::each([]({parameters}) {{ return {ATOMICS[found[0]]}; }}, old, {', '.join(values)})"
     return " ".join([
-        checked(instruction, registers, address, 1, "COC_WRITE | COC_ATOMIC"),
+        checked(instruction, registers, address, 1, f"COC_WRITE | COC_ATOMIC{scope}"),
         f"const auto old = coc_asm::load<{types.CPP[kind]}>(place);",
         f"coc_asm::store<{types.CPP[kind]}>(place, {new});",
         registers.write(target, kind, "old"),

@@ -42,6 +42,13 @@ class Cuda:
         """The stream of this thread's work."""
         return self.stand_in.thread.stream or self.null
 
+    def get_elapsed_time(self, start_event: Any, end_event: Any) -> float:
+        """Milliseconds between two events that keep the time; of the emulation, which is no measure of a GPU."""
+        for event in start_event, end_event:
+            if event.disable_timing or event.recorded_on is None:
+                raise RuntimeError("cudaErrorInvalidResourceHandle: an event without timing, or never recorded")
+        return float(1e3 * (end_event.time - start_event.time))
+
     def is_available(self) -> bool:
         return bool(self.stand_in.devices)
 

@@ -37,6 +37,8 @@ class ElementwiseKernel:
         return_tuple: bool = False,
         options: tuple[str, ...] = (),
     ) -> None:
+        if not name.isidentifier():
+            raise ValueError(f"Invalid kernel name: {name!r}")
         self.stand_in, self.name, self.operation, self.preamble = stand_in, name, operation, preamble
         self.in_params, self.out_params = parameters(in_params, constant=True), parameters(out_params, constant=False)
         self.params, self.options = (*self.in_params, *self.out_params), options
@@ -44,7 +46,7 @@ class ElementwiseKernel:
         self.no_return, self.return_tuple = no_return, return_tuple
         self._kernels: dict[str, RawKernel] = {}
 
-    def __call__(self, *args: Any, size: int | None = None, block_size: int = BLOCK) -> Any:
+    def __call__(self, *args: Any, size: int | None = None, block_size: int = BLOCK, stream: Any = None) -> Any:
         """The output, or a tuple of them; they are made where `args` has only the inputs."""
         if len(args) not in (self.nin, self.nargs):
             raise TypeError(f"{self.name} takes {self.nin} or {self.nargs} arguments, got {len(args)}")
@@ -54,7 +56,7 @@ class ElementwiseKernel:
         arguments = [*args, *made]
         outputs = arguments[self.nin :]
         if prod(shape):
-            self._launch(shape, types, self._apart(arguments), block_size)
+            self._launch(shape, types, self._apart(arguments), block_size, stream)
         if self.no_return:
             return None
         return outputs[0] if self.nout == 1 and not self.return_tuple else tuple(outputs)
@@ -83,7 +85,12 @@ class ElementwiseKernel:
         ]
 
     def _launch(
-        self, shape: tuple[int, ...], types: dict[str, np.dtype[Any]], arguments: list[Any], block_size: int
+        self,
+        shape: tuple[int, ...],
+        types: dict[str, np.dtype[Any]],
+        arguments: list[Any],
+        block_size: int,
+        stream: Any,
     ) -> None:
         are_arrays = [self._is_array(value) for value in arguments]
         text = source(self.name, self.params, types, are_arrays, len(shape), self.operation, self.preamble)
@@ -101,7 +108,7 @@ class ElementwiseKernel:
         total = prod(shape)
         values += [np.array([number], np.int64) for number in (total, *shape)]
         grid, block = (-(-total // block_size), 1, 1), (block_size, 1, 1)
-        self._kernels[text].run(grid, block, values, arrays)
+        self._kernels[text].run(grid, block, values, arrays, stream=stream)
 
     def _values(
         self, parameter: Parameter, value: Any, dtype: np.dtype[Any], shape: tuple[int, ...]

@@ -49,7 +49,7 @@ def parameter(words: list[str], constant: bool) -> Parameter:
     if len(words) != 2 + raw:
         raise ValueError(f"a parameter reads `[raw] type name`, got {' '.join(words)!r}")
     kind, name = words[-2:]
-    if name in ("i", "n") or name.startswith("_"):
+    if name == "i" or name.startswith("_"):
         raise ValueError(f"the name {name!r} of a parameter is one that the loop uses")
     if len(kind) > 1 and np.dtype(kind).name not in C_TYPES:
         raise ValueError(f"the type {kind!r} of {name} is none that the stand-in knows")

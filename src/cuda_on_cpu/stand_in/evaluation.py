@@ -101,7 +101,9 @@ def rearranged(array: Any, function: Callable[[Any], Any]) -> Any:
 def gathered(stand_in: Any, name: str, function: Callable[..., Any], parts: Any, options: Any) -> Any:
     """What `function`, such as np.stack, makes of several arrays."""
     for part in parts:
-        host_output(stand_in, part)
+        if not isinstance(part, stand_in.ndarray):
+            raise TypeError(f"{name} expects arrays of the device, got {type(part)}")
+        host_value(stand_in, part)
     joined = stand_in.new_array(function([part.host for part in parts], **options))
     if joined.memory.written is not None:
         mark_written(joined, function([written_elements(part) for part in parts], **options))

@@ -159,6 +159,8 @@ class RawKernel:
         count = threads[0] * threads[1] * threads[2]
         if count > self.max_threads_per_block:
             raise LaunchError(f"{self.name}: {count} threads, but __launch_bounds__({self.max_threads_per_block})")
+        if not isinstance(shared_mem, int | np.integer) or shared_mem < 0:
+            raise LaunchError(f"{self.name}: shared_mem expects a number of bytes, got {shared_mem!r}")
         if shared_mem > self.max_dynamic_shared_size_bytes:
             raise LaunchError(
                 f"{self.name}: shared_mem={shared_mem} exceeds {self.max_dynamic_shared_size_bytes}; "

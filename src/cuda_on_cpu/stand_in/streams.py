@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from time import perf_counter
 from typing import Any
 
 
@@ -50,14 +51,16 @@ class Stream:
 
 
 class Event:
-    """`recorded_on` is the name of the stream that recorded it last."""
+    """`recorded_on` is the name of the stream that recorded it last, at `time` in seconds."""
 
     def __init__(self, stand_in: Any, block: bool = False, disable_timing: bool = False) -> None:
         self.stand_in, self.disable_timing = stand_in, disable_timing
         self.recorded_on: str | None = None
+        self.time = 0.0
 
     def record(self, stream: Stream | None = None) -> None:
         self.recorded_on = (stream or self.stand_in.cuda.get_current_stream()).name
+        self.time = perf_counter()  # when all work before it is done, as everywhere here
 
     def synchronize(self) -> None:
         self.stand_in.counters.add(synchronisations=1)

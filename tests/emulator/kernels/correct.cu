@@ -24,6 +24,28 @@ extern "C" __global__ void synchronises_the_warp(const float* x, float* y, int n
     __syncwarp();
     y[t] = s[t];
 }
+extern "C" __global__ void reads_again_what_other_lanes_have_read(const float* x, float* y, int n) {
+    __shared__ float s[64];
+    int t = threadIdx.x;
+    s[t] = x[t];
+    __syncwarp();
+    float v = s[t ^ 1];
+    __syncwarp();
+    s[t] += v;
+    __syncwarp();
+    y[t] = s[t ^ 2];
+}
+extern "C" __global__ void reads_in_turn(const float* x, float* y, int n) {
+    __shared__ float s[2];
+    int t = threadIdx.x;
+    if (t % 32 == 31) s[t / 32] = 0;
+    __syncwarp();
+    for (int lane = 0; lane < 32; lane++) {
+        if (t % 32 == lane) s[t / 32] += x[t];
+        __syncwarp();
+    }
+    y[t] = s[t / 32];
+}
 extern "C" __global__ void synchronises_half_warps(const float* x, float* y, int n) {
     __shared__ float s[64];
     int t = threadIdx.x, lane = t & 31;
@@ -43,8 +65,22 @@ extern "C" __global__ void adds_atomically(const float* x, float* y, int n) {
     __syncthreads();
     if (threadIdx.x == 0) y[blockIdx.x] = s;
 }
+extern "C" __global__ void adds_atomically_in_a_warp(const float* x, float* y, int n) {
+    __shared__ float s[2];
+    float& sum = s[threadIdx.x / 32];
+    if (threadIdx.x % 32 == 31) sum = 0;
+    __syncwarp();
+    atomicAdd(&sum, x[threadIdx.x]);
+    __syncwarp();
+    y[threadIdx.x] = sum;
+}
 extern "C" __global__ void two_blocks_add_atomically(const float* x, float* y, int n) {
     atomicAdd(y + threadIdx.x / 2, x[threadIdx.x]);
+}
+extern "C" __global__ void two_blocks_count_for_themselves(const float* x, float* y, int n) {
+    unsigned* counts = reinterpret_cast<unsigned*>(y);
+    atomicAdd_block(counts + blockIdx.x, 1);
+    atomicCAS_block(counts + blockIdx.x + 8, 0, 1);
 }
 extern "C" __global__ void two_blocks_read_the_same(const float* x, float* y, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -86,6 +122,10 @@ extern "C" __global__ void uses_all_dynamic_shared_memory(const float* x, float*
     if (t < 32) s[t] = x[t];
     __syncthreads();
     y[t] = s[t & 31];
+}
+extern "C" __global__ void writes_parts_of_an_element(const float* x, float* y, int n) {
+    unsigned char* bytes = reinterpret_cast<unsigned char*>(y);
+    bytes[threadIdx.x] = bytes[threadIdx.x + n] = threadIdx.x;
 }
 extern "C" __global__ void reads_vectors(const float* x, float* y, int n) {
     int t = threadIdx.x;

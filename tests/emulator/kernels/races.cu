@@ -63,6 +63,16 @@ extern "C" __global__ void synchronises_too_few_lanes(const float* x, float* y, 
     __syncwarp(lane < 16 ? 0x0000ffffu : 0xffff0000u);
     y[t] = s[t ^ 16];  // reported: racecheck
 }
+extern "C" __global__ void reads_again_after_a_syncwarp(const float* x, float* y, int n) {
+    __shared__ float s[64];
+    int t = threadIdx.x;
+    s[t] = x[t];
+    __syncwarp();
+    float v = s[t ^ 1];
+    __syncwarp();
+    v += s[t ^ 1];  // reported: racecheck
+    s[t] = v;       // reported: racecheck
+}
 extern "C" __global__ void takes_a_shuffle_for_a_fence(const float* x, float* y, int n) {
     __shared__ float s[64];
     int t = threadIdx.x;
@@ -76,6 +86,21 @@ extern "C" __global__ void mixes_atomic_and_plain_access(const float* x, float* 
     __syncthreads();
     atomicAdd(&s, x[threadIdx.x]);  // reported: racecheck, thread 1
     y[threadIdx.x] = s;             // reported: racecheck
+}
+extern "C" __global__ void reads_after_its_own_atomic(const float* x, float* y, int n) {
+    __shared__ float s;
+    if (threadIdx.x == 0) s = 0;
+    __syncthreads();
+    atomicAdd(&s, x[threadIdx.x]);       // reported: racecheck
+    if (threadIdx.x == n - 1) y[0] = s;  // reported: racecheck, thread 63
+}
+extern "C" __global__ void adds_after_zero_is_set_for_one_warp(const float* x, float* y, int n) {
+    __shared__ float s;
+    if (threadIdx.x == 0) s = 0;  // reported: racecheck
+    __syncwarp();
+    atomicAdd(&s, x[threadIdx.x]);  // reported: initcheck racecheck, thread 32
+    __syncthreads();
+    y[threadIdx.x] = s;
 }
 extern "C" __global__ void adds_before_the_sum_is_zero(const float* x, float* y, int n) {
     __shared__ float s;
@@ -93,6 +118,22 @@ extern "C" __global__ void two_blocks_add_to_what_one_sets_to_zero(const float* 
     if (threadIdx.x == 0 && blockIdx.x == 0) y[3] = 0;  // reported: racecheck
     __syncthreads();
     if (threadIdx.x == 1) atomicAdd(y + 3, 1.0f);  // reported: racecheck, block 1, thread 1
+}
+extern "C" __global__ void two_blocks_add_for_the_block_alone(const float* x, float* y, int n) {
+    if (threadIdx.x == 4) atomicAdd_block(y, 1.0f);  // reported: racecheck, block 1, thread 4
+}
+extern "C" __global__ void two_blocks_add_for_the_block_in_assembly(const float* x, float* y, int n) {
+    if (threadIdx.x != 4) return;
+    asm volatile("red.relaxed.cta.add.f32 [%0], %1;" ::"l"(y), "f"(1.0f));  // reported: racecheck, block 1, thread 4
+}
+extern "C" __global__ void two_blocks_add_and_one_reads(const float* x, float* y, int n) {
+    int last = blockIdx.x == 1 && threadIdx.x == 63;
+    if (threadIdx.x == 0) atomicAdd(y, x[threadIdx.x]);  // reported: racecheck
+    __syncthreads();
+    if (last) y[1] = y[0];  // reported: racecheck, block 1, thread 63
+}
+extern "C" __global__ void two_threads_write_one_byte(const float* x, float* y, int n) {
+    reinterpret_cast<unsigned char*>(y)[threadIdx.x / 2] = 1;  // reported: racecheck, thread 1
 }
 extern "C" __global__ void two_blocks_read_what_the_other_writes(const float* x, float* y, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -26,7 +26,7 @@ static void check_shared(Cell* cells, const Access& a) {
             return;
         }
         if (!check_race(c, block_epoch, a)) {  // one report per access; still the write is recorded
-            for (size_t k = i + 1; write && k < a.bytes; k++) record_write(cells[k], block_epoch, a.flags);
+            for (size_t k = i + 1; write && k < a.bytes; k++) record_write(cells[k], block_epoch, a);
             return;
         }
     }
@@ -138,7 +138,7 @@ static bool check_initialised(const ArrayRange& array, size_t first, size_t last
 // ld.global.nc may see old data of the read-only cache, whatever the barriers.
 static bool check_noncoherent(const Cell& c, const Access& a) {
     if (!(a.flags & COC_NONCOHERENT) || c.write_epoch < launch_epoch) return true;
-    if (c.write_block == block_index && c.write_thread == current) return true;
+    if (c.write_block == block_index && c.write_thread == (unsigned)current) return true;
     report_race("non-coherent load (ld.global.nc) of memory that this launch writes", a, c.write_thread, c.write_block);
     return false;
 }
@@ -149,6 +149,8 @@ static void check_array(int number, Access a) {
     a.offset = a.p - array.address;
     check_array_bounds(array, a);
     const size_t first = a.offset / array.granule, last = (a.offset + a.bytes - 1) / array.granule;
+    if (a.bytes < (size_t)array.granule && first == last)
+        a.part = (uint8_t)(((1u << a.bytes) - 1) << a.offset % array.granule);
     if (!check_initialised(array, first, last, a)) return;
     for (size_t g = first; g <= last; g++) {
         Cell& c = array_cells[number][g];
@@ -172,7 +174,7 @@ static void reserve_shadow() {
 }
 
 static void release_large_shadow() {
-    const size_t keep = 1 << 16;  // 2.4 MB; a process may hold a hundred modules
+    const size_t keep = 1 << 16;  // 3.1 MB; a process may hold a hundred modules
     if (array_shadow.size > keep) array_shadow.release();
 }
 
@@ -184,7 +186,7 @@ COC_API void coc_access(const void* p, size_t bytes, int flags, uintptr_t pc) {
     const char* stack = workers[threads[current].worker].stack;
     if (within(p, stack, stack + STACK_BYTES)) return;   // local variables
     if (within(p, &coc_now, &coc_now + 1)) return;       // threadIdx and the like
-    Access a{(const char*)p, bytes, flags, pc, NO_ARRAY, 0};
+    Access a{(const char*)p, bytes, flags, pc, NO_ARRAY, 0, 0xF};
     if (is_static_shared(p)) {
         a.array = STATIC_SHARED;
         a.offset = a.p - static_low;

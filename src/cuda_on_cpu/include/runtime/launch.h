@@ -1,5 +1,8 @@
-// The function that Python calls.
+// The functions that Python calls.
 #pragma once
+
+#include <chrono>
+#include <numeric>
 
 #include "scheduler.h"
 
@@ -32,38 +35,59 @@ static void start_launch(const Launch& wanted) {
     if (launch.check) reserve_shadow();
 }
 
-static std::vector<int> block_order() {
-    std::vector<int> blocks((size_t)launch.grid[0] * launch.grid[1] * launch.grid[2]);
-    for (size_t i = 0; i < blocks.size(); i++) blocks[i] = (int)i;
-    if (launch.order == REVERSE) std::reverse(blocks.begin(), blocks.end());
-    if (launch.order == RANDOM) shuffle_order(blocks);
-    return blocks;
+// The order of blocks: block (first + i step) mod n is number i.
+static uint64_t n_blocks, n_blocks_done, first_block, block_step;
+
+static void order_blocks() {
+    n_blocks = (uint64_t)launch.grid[0] * launch.grid[1] * launch.grid[2];
+    n_blocks_done = first_block = 0;
+    block_step = 1;
+    if (launch.order == REVERSE) first_block = block_step = n_blocks - 1;
+    if (launch.order == RANDOM) {
+        first_block = next_random() % n_blocks;
+        do block_step = 1 + next_random() % n_blocks;
+        while (std::gcd(block_step, n_blocks) != 1);
+    }
 }
 
-static void run_blocks() {
+static void run_next_block() {
     const coc_dim& grid = coc_now.grid_dim;
-    for (int b : block_order()) {
-        const unsigned linear = block_index = (uint32_t)b;
-        coc_now.block = {linear % grid.x, linear / grid.x % grid.y, linear / grid.x / grid.y};
-        run_block();
-        if (aborted) return;
-    }
+    const uint64_t b = (uint64_t)((first_block + (unsigned __int128)n_blocks_done++ * block_step) % n_blocks);
+    block_index = (uint32_t)b;
+    coc_now.block = {(unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y), (unsigned)(b / grid.x / grid.y)};
+    run_block();
+}
+
+static bool is_finished() { return aborted || n_blocks_done == n_blocks; }
+
+// Runs blocks until the launch is finished, or for a tenth of a second.
+static void run_blocks() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+    do run_next_block();
+    while (!is_finished() && std::chrono::steady_clock::now() < end);
 }
 
 }  // namespace coc
 
-// Runs a kernel over a grid and returns the number of reports. A kernel that must not go on is left at once.
-COC_EXPORT int coc_launch(const coc::Launch* wanted) {
+// A kernel over a grid: one call of coc_start, then calls of coc_run, all from one OS thread. A kernel that must not go
+// on is left at once, and a launch may be given up between two calls.
+COC_EXPORT void coc_start(const coc::Launch* wanted) {
     coc::start_launch(*wanted);
+    coc::order_blocks();
+}
+
+// The number of reports, or -1 if there are more blocks to run: Python looks for Ctrl-C between two calls.
+COC_EXPORT int coc_run() {
 #if defined(__x86_64__)
     const unsigned control = __builtin_ia32_stmxcsr();
     const unsigned flush = 0x8040;  // denormal results and operands become zero
-    if (wanted->flush_denormals) __builtin_ia32_ldmxcsr(control | flush);
+    if (coc::launch.flush_denormals) __builtin_ia32_ldmxcsr(control | flush);
 #endif
     coc::run_blocks();
 #if defined(__x86_64__)
     __builtin_ia32_ldmxcsr(control);
 #endif
+    if (!coc::is_finished()) return -1;
     coc::release_large_shadow();
     return coc::n_reports;
 }
