@@ -61,10 +61,10 @@ def test_every_architecture_has_its_own_limits():
 
 def test_the_command_prints_a_table_or_json():
     nvrtc.require(headers=True)
-    plain = CliRunner().invoke(app, ["kernels", "--name", "norm.cu", "--arch", "80"])
+    plain = CliRunner().invoke(app, ["kernels", "--name", "counter", "--arch", "80"])
     assert plain.exit_code == 0
-    assert "norm_squares<float>" in plain.stdout
-    (first, *_) = json.loads(CliRunner().invoke(app, ["kernels", "--name", "norm.cu", "--arch", "80", "--json"]).stdout)
+    assert "counter_count" in plain.stdout
+    (first, *_) = json.loads(CliRunner().invoke(app, ["kernels", "--name", "counter", "--arch", "80", "--json"]).stdout)
     assert {"kernel", "architecture", "registers", "spill_bytes", "shared_bytes", "occupancy"} <= first.keys()
 
 
