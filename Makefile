@@ -25,8 +25,8 @@ bench: .venv/dev.installed ## run the benchmarks
 peers: .venv/fast.installed .venv/peers.installed ## time steps beside PyTorch and JAX
 	$(BIN)/python benchmarks/peers.py
 
-gpu: ## check and time every kernel on the GPU of this machine, with the Python packages that are there
-	$(PYTHON) benchmarks/gpu.py
+gpu: ## check and time every kernel on the GPU of this machine, with .venv or else the Python packages that are there
+	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) benchmarks/gpu.py
 
 format: .venv/dev.installed ## format the code and apply safe fixes
 	$(BIN)/ruff check --fix

@@ -26,10 +26,15 @@ CHILD = HERE / "gpu_items.py"
 SECTIONS = "machine", "primitives", "parity", "training", "speed"
 SECONDS = 8.5 * 60  # for everything
 PATIENCE = 90.0  # seconds for one item, compiling included
+MOST_LOST = 5  # items in turn that ended their process, before a section is given up
 
 
 def main(sections: Sequence[str] = SECTIONS) -> int:
     rehearsed = os.environ.get("FUSEGRAD_BACKEND") == "emulated"
+    missing = obstacle()
+    if missing:
+        print(f"no kernel can run here: {missing}", file=sys.stderr)
+        return 1
     folder = Path(gettempdir()) if rehearsed else HERE / "results"
     stop, results = time.monotonic() + SECONDS, Results(folder)
     for section in sections:
@@ -39,13 +44,19 @@ def main(sections: Sequence[str] = SECTIONS) -> int:
     return 1 if results.failures else 0
 
 
+def obstacle() -> str | None:
+    """What a child says that cannot even name the machine; None where it can."""
+    result = subprocess.run([sys.executable, str(CHILD), "machine", "0"], capture_output=True, text=True, check=False)
+    return (result.stderr.strip().splitlines() or ["it ended without a word"])[-1] if result.returncode else None
+
+
 def items(section: str, stop: float) -> Iterator[dict[str, Any]]:
     """What the items of a section found; a child that dies is one item that failed."""
-    done = 0
+    done = lost = 0
     while True:
-        child = subprocess.Popen(
-            [sys.executable, str(CHILD), section, str(done)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        begun = done
+        command = [sys.executable, str(CHILD), section, str(done)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
         for item in lines(child, stop):
             done += 1
             yield item
@@ -56,12 +67,19 @@ def items(section: str, stop: float) -> Iterator[dict[str, Any]]:
         if time.monotonic() > stop:
             yield {"name": f"after {done} items", "failed": "no time was left"}
             return
-        yield {"name": f"item {done}", "failed": f"the process ended: {errors.strip()[-500:]}"}
+        yield {"name": f"item {done}", "failed": f"the process ended: {errors.decode(errors='replace').strip()[-500:]}"}
         done += 1
+        lost = lost + 1 if done == begun + 1 else 0
+        if lost == MOST_LOST:
+            yield {"name": f"after {done} items", "failed": f"{lost} processes in turn found nothing"}
+            return
 
 
-def lines(child: subprocess.Popen[str], stop: float) -> Iterator[dict[str, Any]]:
-    """The JSON lines of a child, until it ends, hangs, or the time is over."""
+def lines(child: subprocess.Popen[bytes], stop: float) -> Iterator[dict[str, Any]]:
+    """The JSON lines of a child, until it ends, hangs, or the time is over.
+
+    Its output has no buffer here: a line that lay in one would not wake the selector.
+    """
     assert child.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)

@@ -110,8 +110,12 @@ def outcomes(
     given = case.fill(dtype)
     expected, actual = each_array(widened, given), each_array(lambda array: home.asarray(array.copy("K")), given)
     op.reference(**expected, **case.options)
-    with home.using_stream():
-        run(**actual, **case.options)
+    try:
+        with home.using_stream():
+            run(**actual, **case.options)
+    except Exception as error:
+        error.add_note(f"in the case {case.label}")
+        raise
     for name in (name for name in given if name not in case.spaces):
         for wanted, got in zip(leaves(expected[name]), leaves(actual[name]), strict=True):
             yield name, home.to_numpy(got), wanted

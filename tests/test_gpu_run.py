@@ -66,3 +66,28 @@ def test_when_the_time_is_over_it_says_so(gpu, tmp_path, monkeypatch):
     monkeypatch.setattr(gpu, "CHILD", tmp_path / "missing.py")
     (only,) = gpu.items("speed", time.monotonic() - 1)
     assert only == {"name": "after 0 items", "failed": "no time was left"}
+
+
+def test_items_that_were_found_at_once_are_all_kept(gpu, tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "PATIENCE", 4.0)
+    two = r"""os.write(1, b'{"name": "item 1"}\n{"name": "item 2"}\n'); time.sleep(100)"""
+    found = planted(gpu, tmp_path, monkeypatch, two)
+    assert [item["name"] for item in found] == [f"item {number}" for number in range(4)]
+    assert ["failed" in item for item in found] == [False, False, False, True]
+
+
+def test_without_a_gpu_it_says_so_in_one_line_and_writes_nothing(gpu, monkeypatch, capsys):
+    monkeypatch.setenv("FUSEGRAD_BACKEND", "cuda")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    before = sorted((BENCHMARKS / "results").iterdir())
+    assert gpu.main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("no kernel can run here: ")
+    assert sorted((BENCHMARKS / "results").iterdir()) == before
+
+
+def test_a_section_in_which_every_process_dies_is_given_up(gpu, tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "CHILD", tmp_path / "missing.py")
+    found = list(gpu.items("speed", time.monotonic() + 60))
+    assert len(found) == gpu.MOST_LOST + 1
+    assert found[-1]["failed"] == "5 processes in turn found nothing"

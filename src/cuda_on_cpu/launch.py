@@ -16,6 +16,7 @@ from cuda_on_cpu.shared_arrays import SharedArray
 ORDERS = ("forward", "reverse", "random", "warps_reversed")  # in which threads and blocks run
 STATIC_SHARED, DYNAMIC_SHARED = -1, -2  # in place of an array
 MAX_REPORTS = 16
+NEAR = 4096  # bytes, within which an overrun is taken for one
 MAX_THREADS = 1024  # of a block; there are so many stacks
 Triple: TypeAlias = tuple[int, int, int]
 # The runtime keeps its state in globals of the module, and all modules run on the same stacks: one launch at a time.
@@ -132,20 +133,21 @@ def problems(
     reports: Sequence[ReportStructure],
     ranges: Sequence[ArrayRange],
     shared: Sequence[SharedArray],
-    where: Callable[[int, int], str],
+    places: Callable[[int, int], list[str]],
 ) -> list[Problem]:
-    """Reports as problems; `where(line, pc)` gives a place, and one place has a problem only once."""
-    found = [problem(report, memory(report, ranges, shared), where) for report in reports]
+    """Reports as problems; `places(line, pc)` are where one is and its callers.  A place has a problem only once."""
+    found = [problem(report, memory(report, ranges, shared), places) for report in reports]
     return list({(p.kind, p.where, p.message): p for p in reversed(found)}.values())[::-1]
 
 
-def problem(report: ReportStructure, detail: str, where: Callable[[int, int], str]) -> Problem:
-    kind, at = KINDS[report.kind], where(report.line, report.pc)
-    message = re.sub(r"line (\d+)", lambda match: where(int(match[1]), 0), report.message.decode(errors="replace"))
+def problem(report: ReportStructure, detail: str, places: Callable[[int, int], list[str]]) -> Problem:
+    kind, (at, *callers) = KINDS[report.kind], places(report.line, report.pc)
+    message = re.sub(r"line (\d+)", lambda match: places(int(match[1]), 0)[0], report.message.decode(errors="replace"))
     block, thread = triple(report.block), triple(report.thread)
     text = f"{kind}: {at}: {message}{detail}; block {block} thread {thread}"
     if kind == "racecheck":
         text += f" against thread {triple(report.other_thread)} of block {report.other_block}"
+    text += f"; called from {', '.join(callers)}" if callers else ""
     return Problem(kind, at, message, block, thread, text)
 
 
@@ -158,7 +160,8 @@ def memory(report: ReportStructure, ranges: Sequence[ArrayRange], shared: Sequen
     """Which memory an access meant, in brackets."""
     if 0 <= report.array < len(ranges):
         array = ranges[report.array]
-        place = f"{array.name}: byte offset {report.offset} of {array.nbytes}"
+        past = overrun(array, report.offset, ranges) if KINDS[report.kind] == "memcheck" else ""
+        place = f"{array.name}: byte offset {report.offset} of {array.nbytes}{past}"
     elif report.array == STATIC_SHARED:
         place = f"shared {nearest(report.offset, shared)}"
     elif report.array == DYNAMIC_SHARED:
@@ -166,6 +169,16 @@ def memory(report: ReportStructure, ranges: Sequence[ArrayRange], shared: Sequen
     else:
         return ""
     return f" [{place}, access of {report.size} bytes]"
+
+
+def overrun(array: ArrayRange, offset: int, ranges: Sequence[ArrayRange]) -> str:
+    """The array that ends right before what was reached, where arrays lie side by side and the one behind is const."""
+    address = array.address + offset
+    before = [other for other in ranges if not other.read_only and 0 <= address - (other.address + other.nbytes) < NEAR]
+    if not array.read_only or not before:
+        return ""
+    other = max(before, key=lambda other: other.address)
+    return f", {address - other.address - other.nbytes} bytes past the end of {other.name}"
 
 
 def nearest(offset: int, shared: Sequence[SharedArray]) -> str:

@@ -40,6 +40,7 @@ class Module:
         description = json.loads(ctypes.string_at(ctypes.addressof(symbol)))
         self.files: list[str] = description["files"]
         self.filename, self.mode = self.files[0], str(description["mode"])
+        self._places: dict[int, list[str]] = {}
         self.flush_denormals: bool = description["flush_denormals"]
         shared = shared_arrays(self.path, description["shared"])
         self.kernels = {
@@ -48,14 +49,19 @@ class Module:
             if name in shared  # the preprocessor may have left out others
         }
 
-    def where(self, line: int, pc: int) -> str:
-        """`file.cu:line` of a numbered line, or if that is 0 of a program counter, which may be a line as well."""
-        if line or pc < LARGEST_LINE:
-            return place(line or pc, self.files)
-        return self._place_of_call(pc)
+    def places(self, line: int, pc: int) -> list[str]:
+        """`file.cu:line` of a numbered line, or if that is 0 of a program counter, which may be a line as well.
 
-    def _place_of_call(self, pc: int) -> str:
-        """The place of the call that returns to `pc`; of inlined functions the innermost in the user's files.
+        Then the places from where functions that the compiler has inlined were called, the innermost first.
+        """
+        if line or pc < LARGEST_LINE:
+            return [place(line or pc, self.files)]
+        if pc not in self._places:
+            self._places[pc] = self._places_of_call(pc)
+        return self._places[pc]
+
+    def _places_of_call(self, pc: int) -> list[str]:
+        """The places in the user's files of the call that returns to `pc`.
 
         Line 0 where addr2line does not tell: a finding without its line is better than none.
         """
@@ -64,10 +70,8 @@ class Module:
             lines = run(["addr2line", "-i", "-e", str(self.path), offset]).splitlines()
         except BuildError:  # binutils are missing
             lines = []
-        for line in lines:
-            if line.startswith(SOURCE_FOLDER):
-                return place(int(line.rpartition(":")[2].split()[0]), self.files)
-        return f"{self.filename}:0"
+        own = [line.rpartition(":")[2].split()[0] for line in lines if line.startswith(SOURCE_FOLDER)]
+        return list(dict.fromkeys(place(int(number), self.files) for number in own)) or [f"{self.filename}:0"]
 
 
 class Kernel:
@@ -131,7 +135,7 @@ class Kernel:
             flush_denormals=self.module.flush_denormals,
         )
         if reports := launches.run(self.module.library, launch):
-            raise KernelError(self.name, launches.problems(reports, ranges, self.shared, self.module.where))
+            raise KernelError(self.name, launches.problems(reports, ranges, self.shared, self.module.places))
 
     def _require_sizes(self, grid: Sequence[int], block: Sequence[int], arguments: Sequence[int], order: str) -> None:
         """What would end the process instead of being reported."""

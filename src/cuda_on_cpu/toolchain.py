@@ -57,8 +57,11 @@ def cache_folder() -> Path:
 def include_folders() -> list[Path]:
     """Our headers, and NVIDIA's: CUDA_ON_CPU_CUDA_INCLUDE, else those of `installation`; BuildError without any."""
     ours = [INCLUDE, INCLUDE / "stand_in"]
-    if folders := os.environ.get("CUDA_ON_CPU_CUDA_INCLUDE"):
-        return ours + [Path(folder) for folder in folders.split(os.pathsep)]
+    if wanted := os.environ.get("CUDA_ON_CPU_CUDA_INCLUDE"):
+        folders = [Path(folder) for folder in wanted.split(os.pathsep)]
+        if not any((folder / HEADER).exists() for folder in folders):
+            raise BuildError(f"CUDA_ON_CPU_CUDA_INCLUDE names {wanted}, where NVIDIA's header {HEADER} is not")
+        return ours + folders
     if (folder := include_folder()) is None:
         raise BuildError(
             f"NVIDIA's header {HEADER} was not found in the package nvidia/cuda_runtime or nvidia/cu13, in CUDA_PATH, "
@@ -84,6 +87,13 @@ def _header_texts() -> str:
     """All our C++; read once per process, so that one process never mixes two states of it."""
     files = sorted(file for file in INCLUDE.rglob("*") if file.is_file())
     return "\0".join(f"{file.relative_to(INCLUDE)}\0{file.read_text()}" for file in files)
+
+
+@cache
+def translator_version() -> str:
+    """Identifies what turns the text of a kernel into C++ of the host."""
+    files = [INCLUDE.parent / "source.py", INCLUDE.parent / "build.py", *sorted(INCLUDE.parent.glob("inline_asm/*.py"))]
+    return digest(*(file.read_text() for file in files))
 
 
 @cache

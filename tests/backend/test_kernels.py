@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusegrad.backend import kernels
+from cuda_on_cpu import StandIn
+from fusegrad.backend import loading
 from fusegrad.backend.compiler import KernelCompileError
 from fusegrad.backend.emulated import EmulatedBackend
 from fusegrad.backend.kernel import Kernel, LaunchError
-from fusegrad.backend.kernels import architecture, generated_kernel
+from fusegrad.backend.kernels import generated_kernel
+from fusegrad.backend.loading import architecture
 from fusegrad.backend.sources import with_headers
 
 SCALE = """
@@ -32,7 +34,7 @@ def cuda(tmp_path: Path, monkeypatch) -> EmulatedBackend:
 
 
 def scale(array, factor: str = "#define FACTOR 2", text: str = SCALE, name: str = "scale<float>") -> Kernel:
-    return kernels.loaded(array, with_headers("scale.cu", text, {"factor.cuh": factor}), name)
+    return loading.loaded(array, with_headers("scale.cu", text, {"factor.cuh": factor}), name)
 
 
 def test_a_kernel_runs_with_what_it_is_bound_to(cuda):
@@ -54,8 +56,30 @@ def test_a_kernel_is_compiled_once_for_all_processes_and_loaded_once(cuda, monke
     assert scale(x) is first
     assert len(list(tmp_path.glob("*.cubin"))) == 1
     other = EmulatedBackend("check")
-    monkeypatch.setattr(kernels, "compiled", None)  # whoever compiles, fails
+    monkeypatch.setattr(loading, "compiled", None)  # whoever compiles, fails
     scale(other.zeros((3,), "float32")).bind((0,), (128,), None, None, 0, 0)()
+
+
+def test_a_kernel_is_loaded_on_the_device_of_its_array(tmp_path, monkeypatch):
+    monkeypatch.setenv("FUSEGRAD_CACHE", str(tmp_path))
+    cupy, current = StandIn(devices=2), []
+    with cupy.cuda.Device(1):
+        x = cupy.zeros(3, "float32")
+    load = loading.load
+    monkeypatch.setattr(loading, "load", lambda *given: current.append(cupy.cuda.Device().id) or load(*given))
+    scale(x)
+    assert (current, cupy.cuda.Device().id) == ([1], 0)
+
+
+def test_a_file_that_does_not_load_is_named(cuda, tmp_path, monkeypatch):
+    def damaged(path):
+        raise RuntimeError("CUDA_ERROR_INVALID_IMAGE: device kernel image is invalid")
+
+    monkeypatch.setattr(cuda.xp, "RawModule", damaged)
+    with pytest.raises(RuntimeError, match="CUDA_ERROR_INVALID_IMAGE") as caught:
+        scale(cuda.zeros((3,), "float32"))
+    (file,) = tmp_path.glob("*.cubin")
+    assert caught.value.__notes__ == [f"scale<float> was to be loaded from {file}; if that is damaged, delete it"]
 
 
 @pytest.mark.parametrize("change", ["header", "text", "type", "mode"])
@@ -106,6 +130,8 @@ def wrong(cuda, x=None, y=None, n=3, offset=0.0, grid=(1,), block=(128,), **opti
         (lambda cuda: {"x": cuda.zeros((6,), "float32")[::2]}, "expects x to be contiguous, got strides"),
         (lambda cuda: {"n": 3.5}, "expects n to be an integer that int32 holds, got 3.5"),
         (lambda cuda: {"n": 1 << 40}, "expects n to be an integer that int32 holds"),
+        (lambda cuda: {"n": float("nan")}, "expects n to be an integer that int32 holds, got nan"),
+        (lambda cuda: {"n": float("inf")}, "expects n to be an integer that int32 holds, got inf"),
         (lambda cuda: {"offset": "much"}, "expects offset to be a number, got str"),
         (lambda cuda: {"block": (129,)}, "expects blocks of 1 to 128 threads, got"),
         (lambda cuda: {"block": (8, 8, 4)}, "expects blocks of 1 to 128 threads, got"),

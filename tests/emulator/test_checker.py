@@ -174,3 +174,18 @@ def test_each_barrier_of_the_correct_kernels_is_needed(name, text):
     with pytest.raises(KernelError) as raised:
         launch(changed, 1, 64, x, y, np.int32(64), dynamic_bytes=128)
     assert {problem.kind for problem in raised.value.problems} <= {"racecheck", "initcheck"}
+
+
+def test_a_finding_in_a_helper_names_who_called_it():
+    helper = "__device__ __forceinline__ void put(float* y, int i) { y[i] = 1; }\n"
+    code = helper + "__global__ void outer(float* y) {\n    put(y, threadIdx.x + 1);\n}\n"
+    with pytest.raises(KernelError, match=r"memcheck: kernel\.cu:1: .*; called from kernel\.cu:3") as error:
+        launch(module(code).kernels["outer"], 1, 4, np.zeros(4, "float32"))
+    assert error.value.problems[0].where == "kernel.cu:1"
+
+
+def test_an_overrun_into_a_neighbour_names_the_array_that_ended():
+    memory = np.zeros(8, "float32")
+    kernel = inline("y[threadIdx.x + 1] = x[0];", "const float* x, float* y")
+    with pytest.raises(KernelError, match=r"argument 0: byte offset 0 of 16, 0 bytes past the end of argument 1"):
+        launch(kernel, 1, 4, memory[4:], memory[:4])

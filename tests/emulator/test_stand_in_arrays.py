@@ -284,3 +284,9 @@ def test_views_by_strides_stay_in_the_memory_of_their_array():
     np.testing.assert_array_equal(every_third.get(), [1, 4, 7])
     with pytest.raises(ValueError, match="leaves the memory"):
         cupy.lib.stride_tricks.as_strided(x[1:], (4,), (12,))
+
+
+def test_printing_an_array_shows_its_numbers():
+    cupy = StandIn()
+    assert str(cupy.arange(3)) == "[0 1 2]"
+    assert "int64 (3,)" in repr(cupy.arange(3))

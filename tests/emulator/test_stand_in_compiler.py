@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cuda_on_cpu import StandIn
+from cuda_on_cpu.stand_in import compiler
 
 SCALE = """
 #include "factor.cuh"
@@ -92,6 +93,12 @@ def test_the_version_tells_the_modes_apart() -> None:
     versions = [StandIn(mode=mode).cuda.nvrtc.getVersion() for mode in ("check", "fast")]
     assert versions[0][:2] == versions[1][:2] == (12, 9)
     assert versions[0] != versions[1]
+
+
+def test_the_version_tells_translators_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = StandIn().cuda.nvrtc.getVersion()
+    monkeypatch.setattr(compiler, "translator_version", lambda: "another")
+    assert StandIn().cuda.nvrtc.getVersion() != before
 
 
 def test_a_binary_of_another_mode_is_refused(nvrtc: Any, tmp_path: Path) -> None:

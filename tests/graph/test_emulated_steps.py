@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fusegrad import losses, optimizers
+from fusegrad.backend import resolve
 from fusegrad.graph import Input, Model, ParamArena, Program, normal, stop_gradient
 from fusegrad.layers import Concat, Dropout, Linear, PReLU
 from fusegrad.ops import Op
@@ -104,6 +105,16 @@ def test_forward_backward_and_update_are_launches_too(program_and_batch):
         assert len(log) == backend.xp.counters.launches - launches
         assert len({stream for _, stream in log}) == 1
     program.backward()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_what_kernels_work_in_belongs_to_the_stream_and_device_of_the_backend(optimizer):
+    backend = resolve("emulated")
+    with backend.xp.recording() as log:
+        everything(optimizer)
+    made = [stream for what, stream in log if what in ("empty", "zeros", "asarray")]
+    assert len(made) > 20
+    assert set(made) == {backend.stream.name}
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)

@@ -13,6 +13,7 @@ from fusegrad.ops import Op, arithmetic, counter, elementwise, shape
 BROADCASTS = {
     "equal": ((8, 33), (8, 33), (8, 33), 1),
     "row": ((31, 33), (33,), (31, 33), 31),
+    "one-row": ((1, 33), (33,), (1, 33), 1),
     "column": ((31, 33), (31, 1), (31, 33), 33),
     "number": ((31, 33), (), (31, 33), 31 * 33),
     "both": ((31, 1), (1, 33), (31, 33), 33),

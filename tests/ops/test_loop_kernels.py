@@ -73,6 +73,12 @@ def test_kernels_compute_what_they_say(backend, work, dtype):
     check_loop(backend, work, arrays)
 
 
+def test_a_loop_of_any_name_is_a_kernel(backend):
+    """Whose name is one of a file, too."""
+    work = loop("fused " * 500, {"y": x + 1})
+    check_loop(backend, work, drawn(work, (8,)))
+
+
 @pytest.mark.parametrize("work", ON_SPECIAL.values(), ids=ON_SPECIAL)
 def test_kernels_take_what_is_not_finite(backend, work):
     generator = np.random.default_rng(0)

@@ -30,6 +30,16 @@ def test_numpy_arrays_run_the_reference_and_others_the_kernel():
     assert launched == [(on_device, 5)]
 
 
+def test_arrays_may_be_given_by_name():
+    double, launched = op(doubling), []
+    double.cuda(lambda x, *, by=2: lambda: launched.append(x))
+    x, on_device = np.ones(3), DeviceArray()
+    double(x=x)
+    double(x=on_device)
+    assert x.tolist() == [2, 2, 2]
+    assert launched == [on_device]
+
+
 def test_without_a_kernel_every_array_runs_the_reference():
     seen = []
     remember = op(lambda x: seen.append(x))

@@ -59,16 +59,32 @@ def test_every_architecture_has_its_own_limits():
     assert occupancy(ARCHITECTURES["75"], 32, 0, 256) == 1.0
 
 
-def test_the_command_prints_a_table_or_json():
+def command(*words: str):
     nvrtc.require(headers=True)
-    plain = CliRunner().invoke(app, ["kernels", "--name", "counter", "--arch", "80"])
-    assert plain.exit_code == 0
-    assert "counter_count" in plain.stdout
-    (first, *_) = json.loads(CliRunner().invoke(app, ["kernels", "--name", "counter", "--arch", "80", "--json"]).stdout)
-    assert {"kernel", "architecture", "registers", "spill_bytes", "shared_bytes", "occupancy"} <= first.keys()
+    return CliRunner().invoke(app, ["kernels", *words])
 
 
-def test_an_unknown_architecture_is_refused():
-    result = CliRunner().invoke(app, ["kernels", "--arch", "13"])
+def test_the_command_prints_a_line_for_every_kernel():
+    result = command("--name", "counter")
+    assert result.exit_code == 0
+    assert result.stdout.count("counter_count") == 1
+    assert result.stdout.endswith("1 kernels for 75, 80, 86, 89, 90a, 100a, 120a: no spills\n")
+
+
+def test_the_command_prints_all_figures_as_json():
+    first, second = json.loads(command("--name", "counter", "--arch", "sm_80", "--arch", "90a", "--json").stdout)
+    assert {"kernel", "registers", "spill_bytes", "shared_bytes", "occupancy"} <= first.keys()
+    assert (first["architecture"], second["architecture"]) == ("80", "90a")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--arch", "90"), "--arch does not know 90; perhaps you meant"),
+        (("--name", "nothing"), "--name matches no file"),
+    ],
+)
+def test_the_command_refuses_what_it_does_not_know(words, message):
+    result = command(*words)
     assert isinstance(result.exception, ValueError)
-    assert "--arch expects one of 75, 80" in str(result.exception)
+    assert message in str(result.exception)

@@ -97,6 +97,9 @@ class Array(HostCopies, NDArrayOperatorsMixin):
     def __repr__(self) -> str:
         return f"<array on the stand-in's device: {self.dtype} {self.shape}>"
 
+    def __str__(self) -> str:
+        return str(self.get())
+
     def __getitem__(self, index: Any) -> Any:
         return evaluation.elements(self, index)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cuda_on_cpu.build import build
 from cuda_on_cpu.inline_asm import Unsupported
-from cuda_on_cpu.toolchain import BuildError, compiler_version
+from cuda_on_cpu.toolchain import BuildError, compiler_version, translator_version
 
 NOT_COMPILED, INVALID_PROGRAM, COMPILATION, NAME_EXPRESSION_NOT_VALID = 3, 4, 6, 10
 ERRORS = {
@@ -52,7 +52,7 @@ class Compiler:
 
     def getVersion(self) -> tuple[int | str, ...]:
         """Begins with the version that is pretended; the rest tells binaries of other modes and compilers apart."""
-        return (12, 9, self.stand_in.mode, compiler_version())
+        return (12, 9, self.stand_in.mode, compiler_version(), translator_version())
 
     def createProgram(self, src: str, name: str, headers: Sequence[bytes], include_names: Sequence[bytes]) -> int:
         require_types(str, src, name)

@@ -65,13 +65,14 @@ class Kernel:
 
     def reserve(self, shared_bytes: int) -> None:
         """Ask for dynamic shared memory beyond what every kernel may have together with its static one."""
-        whole = shared_bytes + self.function.shared_size_bytes
+        static = self.function.shared_size_bytes
+        whole = shared_bytes + static
         if whole > self.most_shared_bytes:
             raise LaunchError(
                 f"{self.name} asks for {whole} bytes of shared memory, the device has {self.most_shared_bytes}"
             )
-        if shared_bytes > self.function.max_dynamic_shared_size_bytes:
-            self.function.max_dynamic_shared_size_bytes = shared_bytes
+        if whole > self.function.max_dynamic_shared_size_bytes:  # once, and for all launches
+            self.function.max_dynamic_shared_size_bytes = self.most_shared_bytes - static
 
 
 class Launch:
@@ -96,13 +97,13 @@ def number(where: str, dtype: str, value: Any) -> np.generic:
     if not isinstance(value, (bool, int, float, np.generic)):
         raise LaunchError(f"{where} to be a number, got {type(value).__name__}")
     kind = np.dtype(dtype)
-    if kind.kind in "iub" and not fits(int(value), value, kind):
+    if kind.kind in "iub" and not fits(value, kind):
         raise LaunchError(f"{where} to be an integer that {dtype} holds, got {value}")
     converted: np.generic = kind.type(value)
     return converted
 
 
-def fits(whole: int, value: Any, kind: np.dtype[Any]) -> bool:
-    """Whether a value is this whole number, and one of the kind."""
+def fits(value: Any, kind: np.dtype[Any]) -> bool:
+    """Whether a value is a whole number of the kind."""
     low, high = (0, 1) if kind.kind == "b" else (np.iinfo(kind).min, np.iinfo(kind).max)
-    return whole == value and low <= whole <= high
+    return bool(low <= value <= high and int(value) == value)

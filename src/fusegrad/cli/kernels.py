@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from itertools import product
+from itertools import groupby
+from operator import attrgetter
 from typing import Annotated
 
 import typer
@@ -14,9 +15,10 @@ import typer
 from fusegrad.backend.nvrtc import compiler
 from fusegrad.backend.resources import ARCHITECTURES, Usage, usages
 from fusegrad.cli.inventory import Part, inventory
+from fusegrad.errors import perhaps
 from fusegrad.expr.threads import usable_cores
 
-HEADINGS = ("file", "kernel", "sm", "registers", "spills", "shared", "threads", "occupancy")
+CELL = "{:>9}"  # registers and occupancy, such as "128  25%"
 
 
 def kernels(
@@ -24,46 +26,67 @@ def kernels(
         list[str] | None, typer.Option("--arch", help=f"One of {', '.join(ARCHITECTURES)}; default: all of them.")
     ] = None,
     name: Annotated[str, typer.Option(help="Only files with this in their name.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every figure, as one line of JSON.")] = False,
 ) -> None:
-    """Compile every kernel by NVRTC and show what it needs: registers, spills, shared memory, occupancy.
+    """Compile every kernel by NVRTC and show what it needs, file by file.
 
-    It takes the extra `emulated` or one of those for CUDA, but no GPU.  Exits with 1 where a kernel spills registers.
+    For each architecture the registers of a thread, and the share of a multiprocessor's threads that can be busy; then
+    the shared bytes and the threads of a block.  Spilled bytes stand behind the name; with any, the exit status is 1.
+    All files take some minutes on two cores.  No GPU is needed, but the extra `emulated` or one of those for CUDA.
     """
-    found = list(compiled(chosen(architecture), [part for part in inventory() if name in part[0].file]))
-    if as_json:
-        print(json.dumps([asdict(usage) for usage in found]))
-    else:
-        print(table(found))
+    found = []
+    for of_part in compiled(chosen(architecture), parts(name)):
+        found += of_part
+        if not as_json:
+            print("\n".join(table(of_part)), flush=True)
+    print(json.dumps([asdict(usage) for usage in found]) if as_json else summary(found))
     if any(usage.spill_bytes for usage in found):
         raise typer.Exit(1)
 
 
 def chosen(architectures: Sequence[str] | None) -> list[str]:
-    unknown = [name for name in architectures or () if name not in ARCHITECTURES]
-    if unknown:
-        raise ValueError(f"--arch expects one of {', '.join(ARCHITECTURES)}, got {unknown[0]}")
-    return list(architectures or ARCHITECTURES)
+    names = [name.removeprefix("sm_") for name in architectures or ARCHITECTURES]
+    for name in names:
+        if name not in ARCHITECTURES:
+            raise ValueError(f"--arch does not know {name}{perhaps(name, ARCHITECTURES)}")
+    return names
 
 
-def compiled(architectures: Sequence[str], parts: Sequence[Part]) -> Iterator[Usage]:
-    """What all kernels need on all architectures; NVRTC runs on all cores."""
+def parts(name: str) -> list[Part]:
+    everything = list(inventory())
+    found = [part for part in everything if name in part[0].file]
+    if not found:
+        raise ValueError(f"--name matches no file{perhaps(name, {source.file for source, _ in everything})}")
+    return found
+
+
+def compiled(architectures: Sequence[str], wanted: Sequence[Part]) -> Iterator[list[Usage]]:
+    """What the kernels of each part need on all architectures; NVRTC runs on all cores."""
     nvrtc, options = compiler()
 
-    def of(work: tuple[Part, str]) -> list[Usage]:
-        (source, names), architecture = work
-        return usages(nvrtc, source, names, architecture, options)
+    def of(part: Part, architecture: str) -> list[Usage]:
+        return usages(nvrtc, *part, architecture, options)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
-        for found in pool.map(of, product(parts, architectures)):
-            yield from found
+        waiting = [[pool.submit(of, part, architecture) for architecture in architectures] for part in wanted]
+        for of_part in waiting:
+            yield [usage for future in of_part for usage in future.result()]
 
 
-def table(found: Sequence[Usage]) -> str:
-    rows = [HEADINGS, *(tuple(map(spelled, asdict(usage).values())) for usage in found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+def table(found: Sequence[Usage]) -> Iterator[str]:
+    """The kernels of one part, with a cell for each architecture."""
+    heads = [*dict.fromkeys(usage.architecture for usage in found), "shared", "threads"]
+    yield f"\n{found[0].file}\n{''.join(map(CELL.format, heads))}  kernel"
+    for kernel, group in groupby(sorted(found, key=attrgetter("kernel")), key=attrgetter("kernel")):
+        rows = list(group)
+        cells = [f"{row.registers} {row.occupancy:>4.0%}" for row in rows]
+        cells += [str(max(map(attrgetter(field), rows))) for field in ("shared_bytes", "threads")]
+        spilled = max(row.spill_bytes for row in rows)
+        yield f"{''.join(map(CELL.format, cells))}  {kernel}{f' spills {spilled} bytes' if spilled else ''}"
 
 
-def spelled(value: str | float) -> str:
-    return f"{value:.0%}" if isinstance(value, float) else str(value)
+def summary(found: Sequence[Usage]) -> str:
+    spilling = sorted({f"{usage.kernel} on {usage.architecture}" for usage in found if usage.spill_bytes})
+    count = len({(usage.file, usage.kernel) for usage in found})
+    architectures = ", ".join(dict.fromkeys(usage.architecture for usage in found))
+    return f"\n{count} kernels for {architectures}: {'spills in ' + ', '.join(spilling) if spilling else 'no spills'}"

@@ -11,6 +11,7 @@ from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, Loop
 from fusegrad.expr.node import topological
 
 THREADS = 256  # of a block
+LONGEST_NAME = 80
 VECTOR_BYTES = 16  # what one instruction loads or stores at most
 
 GROUP = """\
@@ -87,7 +88,8 @@ def vector_width(loop: Loop, dtype: str | Mapping[str, str]) -> int:
 
 
 def kernel_name(loop: Loop) -> str:
-    return f"loop_{re.sub(r'[^A-Za-z0-9]+', '_', loop.name).strip('_')}"
+    """The name of a loop in C++; only the beginning of the long ones of many fused nodes, for it names files, too."""
+    return f"loop_{re.sub(r'[^A-Za-z0-9]+', '_', loop.name[:LONGEST_NAME]).strip('_')}"
 
 
 def kernel_text(loop: Loop, stored: Mapping[str, Storage], width: int) -> str:

@@ -32,7 +32,8 @@ def cache_folder() -> Path:
             return folder
     except OSError as error:
         raise OSError(
-            f"{folder} cannot be written ({error}); set {VARIABLE} to a folder that can, or FUSEGRAD_EVALUATOR=numpy"
+            f"{folder} cannot be written ({error}); set {VARIABLE} to a folder that can; "
+            "a CPU with FUSEGRAD_EVALUATOR=numpy needs none"
         ) from error
 
 

@@ -65,7 +65,8 @@ class OptimizerState:
         self.device = backend.asarray(self.host)
         self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in enumerate(names)}
         self.count = 0
-        self.updates = self.bind()
+        with backend.using_stream():  # and on its device, for what kernels need beside their arrays
+            self.updates = self.bind()
 
     def prepare(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy.  Count it when it was made."""

@@ -171,7 +171,8 @@ class Program:
     def bind(self) -> Bound:
         """Fix every pointer; called again only when the shared block was replaced by a larger one."""
         memory = self.arena.block.reserve(self, self.plan.nbytes)
-        self.bound = bind(self.schedule, self.plan, self.inputs, self.nodes, self.arena, memory, self.updates)
+        with self.arena.backend.using_stream():  # and on its device, for what kernels need beside their arrays
+            self.bound = bind(self.schedule, self.plan, self.inputs, self.nodes, self.arena, memory, self.updates)
         return self.bound
 
     def unbind(self) -> None:

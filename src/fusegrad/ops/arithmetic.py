@@ -11,7 +11,7 @@ import numpy as np
 
 from fusegrad.expr.loop import loop
 from fusegrad.expr.node import argument
-from fusegrad.ops.loop_kernels import bind_broadcast
+from fusegrad.ops.loops import launch_broadcast
 from fusegrad.ops.op import Bound, bound_op, in_turn, op
 from fusegrad.ops.spreading import bind_put, same
 
@@ -39,7 +39,7 @@ def divide(a: Any, b: Any, y: Any) -> None:
 def by_kernel(operation: np.ufunc) -> Any:
     """How a GPU computes y = operation(a, b)."""
     work = loop(operation.__name__, {"y": operation(argument("a"), argument("b"))})
-    return lambda a, b, y: bind_broadcast(work, {"a": a, "b": b, "y": y})
+    return lambda a, b, y: launch_broadcast(work, {"a": a, "b": b, "y": y})
 
 
 add.cuda(by_kernel(np.add))

@@ -8,8 +8,7 @@ import numpy as np
 
 from fusegrad.expr.loop import NUMBER, loop
 from fusegrad.expr.node import argument, as_expr
-from fusegrad.ops.loop_kernels import bind_broadcast
-from fusegrad.ops.loops import bind_loop
+from fusegrad.ops.loops import bind_loop, launch_broadcast
 from fusegrad.ops.op import Bound, bound_op, op
 
 COPYING = loop("copy", {"y": argument("x")})
@@ -43,14 +42,15 @@ def axpy(evaluator: str, a: Any, x: Any, y: Any) -> Bound:
 
 @fill.cuda
 def launch_fill(x: Any, number: float) -> Bound:
-    return bind_broadcast(loop("fill", {"x": as_expr(number)}), {"x": x})  # a text for each number, of which few occur
+    filling = loop("fill", {"x": as_expr(number)})  # a text for each number, of which few occur
+    return launch_broadcast(filling, {"x": x})
 
 
 @copy.cuda
 def launch_copy(x: Any, y: Any) -> Bound:
-    return bind_broadcast(COPYING, {"x": x, "y": y})
+    return launch_broadcast(COPYING, {"x": x, "y": y})
 
 
 @accumulate.cuda
 def launch_accumulate(x: Any, y: Any) -> Bound:
-    return bind_broadcast(ACCUMULATING, {"x": x, "y": y})
+    return launch_broadcast(ACCUMULATING, {"x": x, "y": y})

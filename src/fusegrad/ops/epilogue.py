@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fusegrad.expr import Function
-from fusegrad.expr.cuda_text import PREAMBLE, device_function
 
 
 def epilogue_header(function: Function, dtype: object) -> dict[str, str]:
@@ -11,6 +10,8 @@ def epilogue_header(function: Function, dtype: object) -> dict[str, str]:
 
     It has `activation`, a function of one number, and its derivative `activation_by_h`.
     """
+    from fusegrad.expr.cuda_text import PREAMBLE, device_function  # here, since a CPU does not need it
+
     arithmetic = "double" if str(dtype) == "float64" else "float"
     text = device_function(function.renamed("h"), arithmetic, "activation")
     return {"epilogue.cuh": f"#pragma once\n{PREAMBLE}\n{text}"}

@@ -15,7 +15,6 @@ from fusegrad.ops.bias_activation import is_identity
 from fusegrad.ops.bias_activation import keeps as keeps  # of the layer, too
 from fusegrad.ops.loops import operations
 from fusegrad.ops.matmul import matmul
-from fusegrad.ops.matmul_kernels import bind_product
 from fusegrad.ops.op import Bound, BoundOp, in_turn
 from fusegrad.ops.shape import rows
 
@@ -42,6 +41,8 @@ def forward(function: Function, keep_h: bool) -> BoundOp:
         return in_turn(calls)
 
     def launch(x: Any, weight: Any, bias: Any, y: Any, h: Any = None) -> Bound:
+        from fusegrad.ops.matmul_kernels import bind_product  # here, since a CPU does not need it
+
         return bind_product(rows(x), weight.T, rows(y), bias=bias, epilogue=function, h=rows(h))
 
     def flops(x: Any, weight: Any, bias: Any, y: Any, h: Any = None) -> int:

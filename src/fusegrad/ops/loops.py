@@ -16,7 +16,6 @@ from fusegrad.expr.loop import NUMBER, Loop, loop
 from fusegrad.expr.node import argument, topological
 from fusegrad.expr.numba_loop import bind_numba
 from fusegrad.expr.numpy_loop import bind_numpy
-from fusegrad.ops.loop_kernels import bind_kernel
 from fusegrad.ops.op import Bound, BoundOp, Flops, in_turn, one_per_element
 
 Arrays = Mapping[str, Any]
@@ -26,8 +25,17 @@ def bind_loop(evaluator: str, work: Loop, arrays: Arrays) -> Bound:
     """The loop over these arrays, by the evaluator, or by NumPy where that does not compute their dtype."""
     target = arrays[work.assignments[0][0]]
     if evaluator == "cuda":
+        from fusegrad.ops.loop_kernels import bind_kernel  # here, since a CPU does not need it
+
         return bind_kernel(work, arrays)
     return (bind_numba if evaluator == "numba" and target.dtype == "float32" else bind_numpy)(work, arrays)
+
+
+def launch_broadcast(work: Loop, arrays: Arrays) -> Bound:
+    """The loop on a GPU, over arrays of any strides whose shapes broadcast to that of its targets."""
+    from fusegrad.ops.loop_kernels import bind_broadcast
+
+    return bind_broadcast(work, arrays)
 
 
 @lru_cache(maxsize=1024)

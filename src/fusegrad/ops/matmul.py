@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from fusegrad.expr.scratch import NBYTES, scratch
-from fusegrad.ops.matmul_kernels import bind_product
 from fusegrad.ops.op import Bound, bound_op, in_turn
 from fusegrad.ops.reduction import launch_sums
 
@@ -31,6 +30,8 @@ def matmul(evaluator: str, a: Any, b: Any, y: Any, add: bool = False) -> Bound:
 
 @matmul.cuda
 def launch_matmul(a: Any, b: Any, y: Any, add: bool) -> Bound:
+    from fusegrad.ops.matmul_kernels import bind_product  # here, since a CPU does not need it
+
     return bind_product(a, b, y, add=add)
 
 

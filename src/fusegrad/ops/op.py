@@ -70,7 +70,8 @@ class Op:
         return self
 
     def __call__(self, *arrays: Any, **options: Any) -> None:
-        run = self.reference if any(type(array) is np.ndarray for array in arrays) else self.launch
+        given = (*arrays, *options.values())
+        run = self.reference if any(type(array) is np.ndarray for array in given) else self.launch
         run(*arrays, **options)
 
 

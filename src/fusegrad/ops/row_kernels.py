@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusegrad.backend.cuda import namespace
-from fusegrad.backend.kernel import Kernel
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import accumulated, c_type
 from fusegrad.ops.grids import FILLING, THREADS, WARP, elements_at_once
 from fusegrad.ops.op import Bound
 from fusegrad.ops.reduction import launch_sums
+
+if TYPE_CHECKING:
+    from fusegrad.backend.kernel import Kernel
 
 NARROW = 512  # the width up to which a warp handles a row, and otherwise a block
 BLOCKS = FILLING // 4  # that share the rows where sums over rows are needed: each has sums of its own

@@ -14,7 +14,7 @@ from fusegrad.backend.signature import accumulated
 from fusegrad.expr.loop import Loop, loop
 from fusegrad.expr.node import argument
 from fusegrad.expr.trace import traced
-from fusegrad.ops.loop_kernels import bind_broadcast
+from fusegrad.ops.loops import launch_broadcast
 from fusegrad.ops.op import Bound
 from fusegrad.ops.reduction import launch_total
 
@@ -80,15 +80,16 @@ def launches(target: Any, formula: Formula, arrays: Sequence[Any], add: bool) ->
     """`bind_put` by kernels: the formula for all elements, into space of their own where they are to be summed."""
     shape = arrays[0].shape
     whole = with_all_axes(target, shape)
+    target = target.reshape(whole)
     work, names = loop_of(formula, add and whole == shape)
     operands = dict(zip(names, arrays, strict=True))
     if whole == shape:
-        return [bind_broadcast(work, {"target": target, **operands})]
+        return [launch_broadcast(work, {"target": target, **operands})]
     axes = tuple(axis for axis, extent in enumerate(whole) if extent != shape[axis])
     if formula is same and arrays[0].flags.c_contiguous:
         return [launch_total(arrays[0], target, axis=axes, scale=1.0, add=add)]
     parts = namespace(target).empty(shape, accumulated(target.dtype))
-    computed = bind_broadcast(work, {"target": parts, **operands})
+    computed = launch_broadcast(work, {"target": parts, **operands})
     return [computed, launch_total(parts, target, axis=axes, scale=1.0, add=add)]
 
 

@@ -18,7 +18,7 @@ static void check_shared(Cell* cells, const Access& a) {
     for (size_t i = 0; i < a.bytes; i++) {
         Cell& c = cells[i];
         if (reads(a) && c.write_epoch < block_epoch) {
-            report_access(INITCHECK, "read of uninitialised shared memory", a);
+            report_access(INITCHECK, "read of uninitialised shared memory (or a barrier is missing before it)", a);
             return;
         }
         if (reads(a) && (c.write_flags & PENDING_COPY)) {
