@@ -57,11 +57,11 @@ def main(seed=0, steps=4000):
     generator = np.random.default_rng(seed)
     ones, zeros = np.ones((BATCH, 1), "float32"), np.zeros((BATCH, 1), "float32")
     noise = generator.normal(size=(2000, NOISE)).astype("float32")
-    before = distance(painter(noise))
+    before = distance(fg.to_numpy(painter(noise)))
     for _ in range(steps):
         telling.step(rings(generator, BATCH), ones, zeros)
         fooling.step(ones)
-    points = painter(noise)
+    points = fg.to_numpy(painter(noise))
     after, outer = distance(points), (np.linalg.norm(points, axis=1) > np.mean(RADII)).mean()
     print(f"distance to the rings: {before:.3f} before, {after:.3f} after {steps} steps; {outer:.0%} on the outer one")
     return before, after, outer

@@ -40,7 +40,7 @@ def gradient_by_fusegrad(theta):
     program = fg.Program(inputs, loss, fg.ParamArena([], dtype="float64"), gradients_of=[weights])
     program.forward(A, theta[:, None], Y[:, None])
     program.backward()
-    return program.gradient(weights)[:, 0]
+    return fg.to_numpy(program.gradient(weights))[:, 0]
 
 
 def main():

@@ -68,11 +68,12 @@ def distance_to_fusegrad(params, x, labels):
     loss = fg.losses.CrossEntropy()(layers(values), target)
     program = fg.Program([values, target], loss, fg.ParamArena(layers, dtype="float64"), train=layers)
     first, _, last = layers.layers
-    for param, value in zip((first.weight, first.bias, last.weight, last.bias), params, strict=True):
+    own = first.weight, first.bias, last.weight, last.bias
+    for param, value in zip(own, params, strict=True):
         param.value = value.T
     program.forward(x, labels)
     program.backward()
-    theirs = [first.weight.grad.T, first.bias.grad, last.weight.grad.T, last.bias.grad]
+    theirs = [fg.to_numpy(param.grad).T for param in own]
     return max(np.abs(a - b).max() for a, b in zip(gradients(params, x, labels), theirs, strict=True))
 
 

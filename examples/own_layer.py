@@ -49,7 +49,7 @@ def main(steps=400):
     trainer = fg.Trainer(model, fg.losses.MSE(), fg.optimizers.Adam(0.02))
     losses = [float(trainer.step(x, np.sin(2 * x))) for _ in range(steps)]
     print(f"sin(2x): loss {losses[0]:.3f} at first, {losses[-1]:.5f} in the end; β from 1 to", end=" ")
-    print(np.array2string(model.layers[1].beta.value, precision=1))
+    print(np.array2string(fg.to_numpy(model.layers[1].beta.value), precision=1))
     return error, losses[0], losses[-1]
 
 

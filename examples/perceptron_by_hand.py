@@ -65,8 +65,9 @@ def main(steps=2000, rate=1.0):
     program.forward(x, labels)
     program.backward()
     first, _, last = model.layers
-    theirs = [first.weight.grad.T, first.bias.grad, last.weight.grad.T, last.bias.grad]
-    params = [first.weight.value.T.copy(), first.bias.value.copy(), last.weight.value.T.copy(), last.bias.value.copy()]
+    own = first.weight, first.bias, last.weight, last.bias
+    theirs = [fg.to_numpy(param.grad).T for param in own]
+    params = [fg.to_numpy(param.value).T.copy() for param in own]
     _, ours = backpropagate(*params, x, labels)
     apart = max(np.abs(a - b).max() for a, b in zip(ours, theirs, strict=True))
 

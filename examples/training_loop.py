@@ -60,7 +60,7 @@ def main(seed=0):
     for epoch in range(EPOCHS):
         losses = [program.step(*batch) for batch in batches(*train, generator)]
         if epoch % 5 == 4:
-            accuracy = (evaluation.forward(test[0]).argmax(1) == test[1]).mean()
+            accuracy = (fg.to_numpy(evaluation.forward(test[0])).argmax(1) == test[1]).mean()
             print(f"epoch {epoch + 1:2}: loss {np.mean([float(loss) for loss in losses]):.4f}, accuracy {accuracy:.3f}")
     return accuracy
 

@@ -50,7 +50,7 @@ def gradient_norms(model, seed=0):
     generator = np.random.default_rng(seed)
     program.forward(*generator.normal(size=(2, BATCH, WIDTH)).astype("float32"))
     program.backward()
-    return np.array([np.linalg.norm(linear.weight.grad) for linear in model.linears])
+    return np.array([np.linalg.norm(fg.to_numpy(linear.weight.grad)) for linear in model.linears])
 
 
 def draw(curves, path):

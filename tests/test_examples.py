@@ -107,3 +107,9 @@ def test_the_generator_finds_both_rings():
     before, after, outer = main_of("gan_rings")()
     assert after <= 0.1 < before
     assert 0.1 <= outer <= 0.9
+
+
+@pytest.mark.parametrize("name", ["gradient_descent", "iris_by_hand", "own_layer", "perceptron_by_hand"])
+def test_an_example_runs_where_arrays_lie_on_a_device(name, monkeypatch):
+    monkeypatch.setenv("FUSEGRAD_BACKEND", "emulated")
+    main_of(name)()

@@ -19,7 +19,7 @@ PACKAGES = [
 EXPECTED = """
 Arrays GradientError GraphError Input Layer Model Module Param ParamArena Program Scalar Sequential Spec Trainer Value
 callbacks check_gradients data doctor expr initializers layers losses mean metrics ops optimizers random require
-schedules select stop_gradient sum using
+schedules select stop_gradient sum to_numpy using
 """
 
 

@@ -1,7 +1,7 @@
 """fusegrad: neural networks planned once and run fused, on NVIDIA GPUs through CuPy, elsewhere through NumPy."""
 
 from fusegrad import expr, initializers, layers, losses, metrics, ops, optimizers, random, schedules
-from fusegrad.backend import doctor, select, using
+from fusegrad.backend import doctor, select, to_numpy, using
 from fusegrad.graph import (
     Arrays,
     GradientError,
@@ -69,5 +69,6 @@ __all__ = [
     "select",
     "stop_gradient",
     "sum",
+    "to_numpy",
     "using",
 ]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import fusegrad as fg
 from cuda_on_cpu import StandIn
 from fusegrad.backend.cpu import CpuBackend
 
@@ -26,3 +27,10 @@ def test_arrays_of_a_device_are_fetched(machine) -> None:
     CpuBackend().copy_in(destination, device_array)
     np.testing.assert_array_equal(destination, [0, 1, 2])
     np.testing.assert_array_equal(CpuBackend().asarray(device_array), [0, 1, 2])
+
+
+def test_to_numpy_takes_arrays_of_every_backend(machine) -> None:
+    here, there = np.arange(3), StandIn().arange(3)
+    assert fg.to_numpy(here) is here
+    np.testing.assert_array_equal(fg.to_numpy(there), here)
+    np.testing.assert_array_equal(fg.to_numpy([0, 1, 2]), here)

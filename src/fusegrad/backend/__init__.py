@@ -2,6 +2,7 @@
 
 from fusegrad.backend.availability import BackendUnavailable
 from fusegrad.backend.base import Backend
+from fusegrad.backend.cpu import to_numpy
 from fusegrad.backend.doctor import Report, blas, doctor, versions
 from fusegrad.backend.selection import current, resolve, select, using
 
@@ -14,6 +15,7 @@ __all__ = [
     "doctor",
     "resolve",
     "select",
+    "to_numpy",
     "using",
     "versions",
 ]

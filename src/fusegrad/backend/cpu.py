@@ -70,4 +70,11 @@ class CpuBackend(Backend):
 
 def to_host(array: Any) -> Any:
     """The array itself, or a copy on the host of one that lies on a device."""
-    return cupy_module().asarray(array).get() if is_on_device(array) else array
+    if not is_on_device(array):
+        return array
+    return (array if hasattr(array, "get") else cupy_module().asarray(array)).get()
+
+
+def to_numpy(array: Any) -> NDArray[Any]:
+    """An array, of whatever backend, as one of NumPy; a copy where it lies on a device, after all work on it."""
+    return np.asarray(to_host(array))
