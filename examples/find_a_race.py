@@ -30,11 +30,13 @@ def main() -> list[str]:
     """Where the checker finds something without the barrier; with it, the kernel is right."""
     right = run(REVERSE.replace("BARRIER", "__syncthreads()"))
     assert (right == np.arange(128).reshape(2, 64)[:, ::-1].reshape(-1)).all()
+    wrong = REVERSE.replace("BARRIER", "// the barrier was forgotten")
     try:
-        run(REVERSE.replace("BARRIER", "// the barrier was forgotten"))
+        run(wrong)
     except KernelError as error:
-        print(error)
-        return [problem.where for problem in error.problems]
+        places = [problem.where for problem in error.problems]
+        print(f"{error}\n{places[0]} is: {wrong.splitlines()[int(places[0].partition(':')[2]) - 1].strip()}")
+        return places
     return []
 
 
