@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from checks import Case
@@ -74,9 +75,10 @@ def cases_of(file: str) -> Iterator[tuple[Op, Case]]:
 
 
 def launches(module: object, file: str, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether a module names the file, or one that it imports does, also in a function."""
     text = inspect.getsource(module)
     if f'"{file}"' in text:
         return True
-    imported = {name for name in re.findall(r"fusegrad\.(?:ops|backend)[.\w]*", text) if name in sys.modules} - seen
-    near = {name for name in imported if name.startswith(("fusegrad.ops.", "fusegrad.backend.random"))}
-    return any(launches(sys.modules[name], file, seen | imported) for name in sorted(near))
+    imported = set(re.findall(r"from (fusegrad\.(?:ops|backend)\.\w+) import", text)) - seen
+    near = sorted(name for name in imported if name.startswith(("fusegrad.ops.", "fusegrad.backend.random")))
+    return any(launches(import_module(name), file, seen | imported) for name in near)

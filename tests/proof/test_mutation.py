@@ -23,6 +23,11 @@ def test_all_barriers_are_known():
     assert len(BARRIERS) == sum(text.count("__sync") + text.count("bar.sync") for text in code) > 5
 
 
+def test_every_kernel_file_has_ops_that_launch_it():
+    files = [file for file in FILES if file.endswith(".cu")]
+    assert [file for file in files if next(cases_of(file), None) is None] == []
+
+
 @pytest.mark.parametrize("barrier", BARRIERS, ids=str)
 def test_a_removed_barrier_is_reported(barrier: Barrier, monkeypatch, tmp_path):
     monkeypatch.setenv("FUSEGRAD_CACHE", str(tmp_path))
