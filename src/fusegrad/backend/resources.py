@@ -40,7 +40,10 @@ ARCHITECTURES = {
 @dataclass(frozen=True)
 class Usage:
     """One kernel on one architecture: registers of a thread, bytes that it spills to memory and reads back, threads and
-    static shared memory of a block, and the share of a multiprocessor's threads that its blocks can fill."""
+    static shared memory of a block, and the share of a multiprocessor's threads that its blocks can fill.
+
+    What a launch adds to the shared memory, by the size of its arrays, is not known here and lowers that share.
+    """
 
     file: str
     kernel: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -38,6 +39,7 @@ def included(text: str) -> Iterator[str]:
     return (match[1] for match in INCLUDE.finditer(text))
 
 
+@cache
 def file_text(file: str) -> str:
     return (folder() / file).read_text(encoding="utf-8")
 

@@ -31,8 +31,9 @@ def kernels(
     """Compile every kernel by NVRTC and show what it needs, file by file.
 
     For each architecture the registers of a thread, and the share of a multiprocessor's threads that can be busy; then
-    the shared bytes and the threads of a block.  Spilled bytes stand behind the name; with any, the exit status is 1.
-    All files take some minutes on two cores.  No GPU is needed, but the extra `emulated` or one of those for CUDA.
+    the static shared bytes and the threads of a block; what a launch adds to these bytes is not counted.  Spilled bytes
+    stand behind the name; with any, the exit status is 1.  All files take some minutes on two cores.  No GPU is needed,
+    but the extra `emulated` or one of those for CUDA.
     """
     found = []
     for of_part in compiled(chosen(architecture), parts(name)):

@@ -15,7 +15,7 @@ import numpy as np
 from fusegrad.ops.grids import THREADS
 from fusegrad.ops.op import Bound, bound_op, in_turn
 from fusegrad.ops.row_blocks import block_like, blocks, put, put_rstd
-from fusegrad.ops.row_kernels import add_up, fitting, rows_of
+from fusegrad.ops.row_kernels import bind_gradients, fitting, rows_of
 
 FILE = "layer_norm.cu"
 
@@ -198,13 +198,6 @@ def launch_backward_residual(
     add_dgamma: bool,
     add_dbeta: bool,
 ) -> Bound:
-    rows = rows_of(total, dy, dtotal, gamma, dx, dresidual)
-    run = rows.kernel(FILE, "layer_norm_backward")
-    parts = rows.parts(dgamma), rows.parts(dbeta)
-    adds = any(part is not None for part in parts)
-    sums, kept = fitting(run, adds * rows.bytes_of(2, mean.itemsize), rows.bytes_of(2, total.itemsize))
-    arrays = dy, dtotal, total, gamma, mean, rstd, dx, dresidual, *parts
-    options = rows.count, rows.width, add_dx, add_dresidual, sums > 0, kept > 0
-    grid = rows.adding_blocks if adds else rows.blocks
-    call = run.bind((grid,), (THREADS,), *arrays, *options, shared_bytes=sums + kept)
-    return in_turn([call, *add_up(parts[0], dgamma, add_dgamma), *add_up(parts[1], dbeta, add_dbeta)])
+    given = (dy, dtotal), total, (gamma, mean, rstd), (dx, dresidual), (dgamma, dbeta)
+    adds = (add_dx, add_dresidual), (add_dgamma, add_dbeta)
+    return bind_gradients(FILE, "layer_norm_backward", *given, *adds)

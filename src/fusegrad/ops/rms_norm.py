@@ -15,7 +15,7 @@ import numpy as np
 from fusegrad.ops.grids import THREADS
 from fusegrad.ops.op import Bound, bound_op, in_turn
 from fusegrad.ops.row_blocks import block_like, blocks, put, put_rstd
-from fusegrad.ops.row_kernels import add_up, fitting, rows_of
+from fusegrad.ops.row_kernels import bind_gradients, fitting, rows_of
 
 FILE = "rms_norm.cu"
 
@@ -157,12 +157,5 @@ def launch_backward_residual(
     add_dresidual: bool,
     add_dgamma: bool,
 ) -> Bound:
-    rows = rows_of(total, dy, dtotal, gamma, dx, dresidual)
-    run, parts = rows.kernel(FILE, "rms_norm_backward"), rows.parts(dgamma)
-    adds = parts is not None
-    sums, kept = fitting(run, adds * rows.bytes_of(1, rstd.itemsize), rows.bytes_of(2, total.itemsize))
-    arrays = dy, dtotal, total, gamma, rstd, dx, dresidual, parts
-    options = rows.count, rows.width, add_dx, add_dresidual, sums > 0, kept > 0
-    grid = rows.adding_blocks if adds else rows.blocks
-    call = run.bind((grid,), (THREADS,), *arrays, *options, shared_bytes=sums + kept)
-    return in_turn([call, *add_up(parts, dgamma, add_dgamma)])
+    given = (dy, dtotal), total, (gamma, rstd), (dx, dresidual), (dgamma,)
+    return bind_gradients(FILE, "rms_norm_backward", *given, (add_dx, add_dresidual), (add_dgamma,))

@@ -9,7 +9,7 @@ from fusegrad.backend.cuda import namespace
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import accumulated, c_type
 from fusegrad.ops.grids import FILLING, THREADS, WARP, elements_at_once
-from fusegrad.ops.op import Bound
+from fusegrad.ops.op import Bound, in_turn
 from fusegrad.ops.reduction import launch_sums
 
 if TYPE_CHECKING:
@@ -81,6 +81,36 @@ def fitting(run: Kernel, *wanted: int) -> list[int]:
         granted.append(size if size <= left else 0)
         left -= granted[-1]
     return granted
+
+
+def bind_gradients(
+    file: str,
+    name: str,
+    arriving: tuple[Any, Any],
+    total: Any,
+    weights: tuple[Any, ...],
+    targets: tuple[Any, Any],
+    gradients: tuple[Any, ...],
+    adds: tuple[bool, bool],
+    gradient_adds: tuple[bool, ...],
+) -> Bound:
+    """The launches of the backward pass of a norm, by a kernel that takes its arrays in this order.
+
+    dy and dtotal arrive; the weights are gamma and the statistics of rows; dx and dresidual are the targets; the
+    gradients, of which some may be None, are summed over all rows.
+    """
+    gamma, *statistics = weights
+    rows = rows_of(total, *arriving, gamma, *targets)
+    run, parts = rows.kernel(file, name), [rows.parts(gradient) for gradient in gradients]
+    summing = any(part is not None for part in parts)
+    wanted = summing * rows.bytes_of(len(parts), statistics[0].itemsize), rows.bytes_of(2, total.itemsize)
+    sums, kept = fitting(run, *wanted)
+    options = rows.count, rows.width, *adds, sums > 0, kept > 0
+    grid = rows.adding_blocks if summing else rows.blocks
+    arrays = *arriving, total, *weights, *targets, *parts
+    call = run.bind((grid,), (THREADS,), *arrays, *options, shared_bytes=sums + kept)
+    sources = zip(parts, gradients, gradient_adds, strict=True)
+    return in_turn([call, *(launch for source in sources for launch in add_up(*source))])
 
 
 def add_up(parts: Any, gradient: Any, add: bool) -> list[Bound]:
