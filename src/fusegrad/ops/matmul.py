@@ -19,12 +19,10 @@ from fusegrad.ops.reduction import launch_sums
 @bound_op
 def matmul(evaluator: str, a: Any, b: Any, y: Any, add: bool = False) -> Bound:
     """y = a b, or y += a b."""
-    if not add and evaluator != "cuda" and y.ndim < 3 and y.flags.c_contiguous:
+    if not add and y.ndim < 3 and y.flags.c_contiguous:
         return partial(np.dot, a, b, y)  # the same product half a microsecond sooner
     if not add:
         return partial(np.matmul, a, b, y)
-    if evaluator == "cuda":
-        return partial(add_product, a, b, y)
     return in_turn([partial(add_piece, *piece) for piece in pieces(a, b, y)])
 
 
@@ -59,10 +57,6 @@ def column_sums(evaluator: str, x: Any, y: Any, add: bool = False) -> Bound:
 def launch_column_sums(x: Any, y: Any, add: bool) -> Bound:
     rows, columns = x.shape
     return launch_sums(x, y, outer=1, length=rows, inner=columns, add=add)
-
-
-def add_product(a: Any, b: Any, y: Any) -> None:
-    np.add(y, np.matmul(a, b), out=y)
 
 
 def add_piece(a: Any, b: Any, y: Any) -> None:
