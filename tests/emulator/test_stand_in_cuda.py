@@ -93,6 +93,66 @@ def test_streams_nest_in_each_thread_by_itself(cp: StandIn) -> None:
     assert stream.ptr != inner.ptr != cp.cuda.null.ptr == 0
 
 
+def test_every_device_has_a_current_stream_of_its_own(cp: StandIn) -> None:
+    with cp.cuda.Stream() as stream:
+        with cp.cuda.Device(1):
+            assert cp.cuda.get_current_stream() is cp.cuda.null
+            with cp.cuda.Stream() as other:
+                assert cp.cuda.get_current_stream() is other
+        assert cp.cuda.get_current_stream() is stream
+
+
+def test_a_stream_becomes_current_on_its_own_device_only(cp: StandIn) -> None:
+    stream = cp.cuda.Stream()
+    with cp.cuda.Device(1):
+        with pytest.raises(RuntimeError, match=r"created on \(0\) does not match with the current device \(1\)"):
+            stream.use()
+        with pytest.raises(RuntimeError, match="does not match"), stream:
+            pass
+        cp.cuda.null.use()
+    assert cp.cuda.get_current_stream() is cp.cuda.null
+
+
+def test_a_block_ends_with_the_stream_of_the_block_around_it_even_after_use(cp: StandIn) -> None:
+    used = cp.cuda.Stream().use()
+    cp.ones(3) + 1
+    assert cp.cuda.get_current_stream() is used
+    with cp.cuda.Stream():
+        pass
+    assert cp.cuda.get_current_stream() is cp.cuda.null
+
+
+def test_an_event_is_recorded_on_streams_of_its_device_and_waited_for_on_any(cp: StandIn) -> None:
+    event, stream = cp.cuda.Event(), cp.cuda.Stream()
+    with cp.cuda.Device(1):
+        other = cp.cuda.Stream()
+        for wrong in other, cp.cuda.null:
+            with pytest.raises(RuntimeError, match="cudaErrorInvalidResourceHandle: an event of device 0"):
+                event.record(wrong)
+    other.wait_event(stream.record(event))
+
+
+def test_a_kernel_runs_on_streams_of_the_current_device(cp: StandIn) -> None:
+    kernel = cp.RawKernel('extern "C" __global__ void one(int* x) { *x = 1; }', "one")
+    with cp.cuda.Device(1):
+        stream = cp.cuda.Stream()
+    with pytest.raises(RuntimeError, match="a launch of one of device 0 on stream 1 of device 1"):
+        kernel((1,), (1,), (cp.zeros(1, "int32"),), stream=stream)
+
+
+def test_streams_and_events_are_objects_of_classes_of_their_stand_in(cp: StandIn) -> None:
+    stream, event, other = cp.cuda.Stream(non_blocking=True), cp.cuda.Event(disable_timing=True), StandIn()
+    assert isinstance(stream, cp.cuda.Stream) and isinstance(event, cp.cuda.Event)
+    assert isinstance(stream.record(), cp.cuda.Event) and isinstance(cp.cuda.get_current_stream(), cp.cuda.Stream)
+    assert not isinstance(stream, other.cuda.Stream) and not isinstance(event, other.cuda.Event)
+
+
+def test_the_null_stream_is_one_by_whatever_name(cp: StandIn) -> None:
+    assert cp.cuda.Stream.null is cp.cuda.null
+    assert cp.cuda.Stream(null=True) == cp.cuda.null != cp.cuda.Stream()
+    assert len({cp.cuda.null, cp.cuda.Stream(null=True), StandIn().cuda.null}) == 2
+
+
 def test_the_log_tells_what_was_queued_on_which_stream(cp: StandIn) -> None:
     stream = cp.cuda.Stream(non_blocking=True)
     cp.zeros(3)
@@ -130,13 +190,6 @@ def test_every_wait_of_the_host_is_counted(cp: StandIn) -> None:
     cp.cuda.Device().synchronize()
     cp.cuda.runtime.deviceSynchronize()
     assert cp.counters.synchronisations == 4
-
-
-def test_pinned_memory_can_be_written_through_numpy(cp: StandIn) -> None:
-    memory = cp.cuda.alloc_pinned_memory(12)
-    host = np.frombuffer(memory, "float32", 3)
-    host[:] = 2
-    assert cp.asarray(host).get().tolist() == [2, 2, 2] and memory.size() == 12
 
 
 def test_events_keep_the_time_where_they_are_asked_to():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike, NDArray
 
-from cuda_on_cpu.stand_in import evaluation
+from cuda_on_cpu.stand_in import elements, evaluation
 from cuda_on_cpu.stand_in.host_copies import HostCopies
 from cuda_on_cpu.stand_in.memory import Memory, checked_dtype
 
@@ -101,13 +101,13 @@ class Array(HostCopies, NDArrayOperatorsMixin):
         return str(self.get())
 
     def __getitem__(self, index: Any) -> Any:
-        return evaluation.elements(self, index)
+        return elements.selected(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        evaluation.assign(self, index, value, "setitem")
+        elements.assign(self, index, value, "setitem")
 
     def fill(self, value: Any) -> None:
-        evaluation.assign(self, ..., value, "fill")
+        elements.assign(self, ..., value, "fill")
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         return evaluation.rearranged(self, lambda host: host.reshape(*shape, order=order))
@@ -128,10 +128,10 @@ class Array(HostCopies, NDArrayOperatorsMixin):
         dtype = checked_dtype(dtype)
         if not copy and dtype == self.dtype:
             return self
-        return evaluation.copied(self, dtype, "astype")
+        return elements.copied(self, dtype, "astype")
 
     def copy(self, order: str = "C") -> Any:
-        return evaluation.copied(self, self.dtype, "copy")
+        return elements.copied(self, self.dtype, "copy")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return self.copy()

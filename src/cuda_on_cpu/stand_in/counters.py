@@ -13,13 +13,16 @@ class Counters:
     """Numbers that only grow, except `used_bytes`.
 
     `synchronisations` counts every wait of the host: `get`, `item`, `synchronize` of a stream, device or event.
+    A launch of a graph counts in `graph_launches`, and its kernels not in `launches`.
     """
 
     def __init__(self) -> None:
         self.launches = 0
+        self.graph_launches = 0
         self.synchronisations = 0
         self.copies_to_host = 0
         self.copies_to_device = 0
+        self.allocations = 0  # of device memory
         self.used_bytes = 0
         self.peak_bytes = 0
         self._lock = RLock()  # memory may be released by a collection of garbage while the lock is held

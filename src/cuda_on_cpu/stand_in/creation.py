@@ -23,7 +23,12 @@ class Creation:
         mode: str
         counters: Any
         cuda: Any
+        memories: Any
+        pinned: Any
         queue: Any
+        refuse_allocation: Any
+        stream_for_transfer: Any
+        transfers: Any
 
     def empty(self, shape: Shape, dtype: DTypeLike = float) -> Array:
         """An array of NaN, or of integers with all bits set, that reading refuses until something is written."""
@@ -31,14 +36,14 @@ class Creation:
         dtype = checked_dtype(dtype)
         if min(sizes, default=0) < 0:
             raise ValueError(f"negative dimensions are not allowed, got shape {sizes}")
-        memory = Memory(prod(sizes) * dtype.itemsize, self.mode == "check", self.counters)
+        memory = self._allocated(prod(sizes) * dtype.itemsize)
         self.queue("empty")
         return Array(self, memory.as_array(sizes, dtype), memory, self.cuda.Device())
 
     def new_array(self, host: Any) -> Array:
         """A device array of the values of a host array, and in its order, without a word in the log."""
         host = np.asarray(host)
-        memory = Memory(host.size * checked_dtype(host.dtype).itemsize, self.mode == "check", self.counters)
+        memory = self._allocated(host.size * checked_dtype(host.dtype).itemsize)
         by_columns = host.flags.f_contiguous and not host.flags.c_contiguous
         turned = host.T if by_columns else host
         view = memory.as_array(turned.shape, host.dtype)
@@ -46,6 +51,17 @@ class Creation:
         array.host[...] = host
         mark_written(array)
         return array
+
+    def _allocated(self, nbytes: int) -> Memory:
+        self.refuse_allocation(f"an array of {nbytes} bytes")
+        memory = Memory(nbytes, self.mode == "check", self.counters)
+        self.memories[memory.address] = memory
+        return memory
+
+    def memory_at(self, address: int) -> Memory | None:
+        """The allocation in which an address of the device lies."""
+        lying = (m for m in list(self.memories.values()) if m.address <= address < m.address + m.nbytes)
+        return next(lying, None)
 
     def full(self, shape: Shape, fill_value: Any, dtype: DTypeLike | None = None) -> Array:
         return self._filled("full", shape, fill_value, np.asarray(fill_value).dtype if dtype is None else dtype)
@@ -100,9 +116,15 @@ class Creation:
         return self._from_host(a, dtype, "asarray")
 
     def _from_host(self, values: Any, dtype: DTypeLike | None, name: str) -> Array:
+        stream = self.stream_for_transfer(name, "H2D")
+        host = np.asarray(values, None if dtype is None else checked_dtype(dtype))
+        array = self.new_array(host)
         self.queue(name)
         self.counters.add(copies_to_device=1)
-        return self.new_array(np.asarray(values, None if dtype is None else checked_dtype(dtype)))
+        span = self.pinned.span_of(host, name) if host.flags.forc else None  # else CuPy copies the values first
+        if span is not None:
+            self.transfers.read(name, span, stream, array.memory, keeps=span.memory())
+        return array
 
     def as_strided(self, x: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:
         """`cupy.lib.stride_tricks.as_strided`; unlike there, ValueError where the view would leave the memory of x."""

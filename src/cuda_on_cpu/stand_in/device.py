@@ -1,4 +1,4 @@
-"""`cupy.cuda.Device` and `cupy.cuda.runtime`: the pretended devices."""
+"""`cupy.cuda.Device`: the pretended devices."""
 
 from __future__ import annotations
 
@@ -40,8 +40,11 @@ class Device:
         return limits.attributes(self.stand_in.architecture)
 
     def synchronize(self) -> None:
+        for capture in self.stand_in.captures_here():
+            capture.breaks("cudaErrorStreamCaptureUnsupported", "a wait for the device")
         self.stand_in.counters.add(synchronisations=1)
         self.stand_in.queue("synchronize the device")
+        self.stand_in.transfers.finish_all()
 
     def __int__(self) -> int:
         return self.id
@@ -54,50 +57,3 @@ class Device:
 
     def __repr__(self) -> str:
         return f"<CUDA Device {self.id}>"
-
-
-class Runtime:
-    """`cupy.cuda.runtime`, with its spelling."""
-
-    CUDARuntimeError = CUDARuntimeError
-
-    def __init__(self, stand_in: Any) -> None:
-        self.stand_in = stand_in
-
-    def getDeviceCount(self) -> int:
-        if not self.stand_in.devices:
-            raise CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
-        return int(self.stand_in.devices)
-
-    def getDevice(self) -> int:
-        return int(self.stand_in.thread.device)
-
-    def setDevice(self, device: int) -> None:
-        if not 0 <= device < self.stand_in.devices:
-            raise CUDARuntimeError(f"cudaErrorInvalidDevice: device {device} of {self.stand_in.devices}")
-        self.stand_in.thread.device = device
-
-    def getDeviceProperties(self, device: int) -> dict[str, Any]:
-        if not 0 <= device < self.stand_in.devices:
-            raise CUDARuntimeError(f"cudaErrorInvalidDevice: device {device} of {self.stand_in.devices}")
-        found = limits.attributes(self.stand_in.architecture)
-        return {
-            "name": b"a CPU that stands in for " + limits.ARCHITECTURES[self.stand_in.architecture].example.encode(),
-            "major": found["ComputeCapabilityMajor"],
-            "minor": found["ComputeCapabilityMinor"],
-            "multiProcessorCount": found["MultiProcessorCount"],
-            "maxThreadsPerBlock": found["MaxThreadsPerBlock"],
-            "sharedMemPerBlock": found["MaxSharedMemoryPerBlock"],
-            "sharedMemPerBlockOptin": found["MaxSharedMemoryPerBlockOptin"],
-            "regsPerBlock": found["MaxRegistersPerBlock"],
-            "warpSize": found["WarpSize"],
-        }
-
-    def deviceSynchronize(self) -> None:
-        Device(self.stand_in).synchronize()
-
-    def runtimeGetVersion(self) -> int:
-        return CUDA_VERSION
-
-    def driverGetVersion(self) -> int:
-        return CUDA_VERSION

@@ -5,16 +5,18 @@ What moves elements carries along whether they were written; what computes refus
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from cuda_on_cpu.stand_in.marks import mark_written, require_written, written_elements
-from cuda_on_cpu.stand_in.memory import all_written
+from cuda_on_cpu.stand_in.nesting import inside
 
 NUMBERS = (bool, int, float, np.generic)
 METHODS = ("__call__", "reduce", "accumulate", "outer")
+BY_CUBLAS = ("matmul", "dot", "inner", "tensordot", "einsum")
+ELEMENTWISE = ("clip", "round")  # kernels without workspace in CuPy, and no ufuncs of NumPy
 
 
 def host_value(stand_in: Any, value: Any) -> Any:
@@ -44,27 +46,68 @@ def evaluate_ufunc(stand_in: Any, ufunc: np.ufunc, method: str, inputs: tuple[An
             host_value(stand_in, value)
         if "where" in options and options.get("out") is None:
             raise TypeError(f"{ufunc.__name__} with where expects out: what is left out would be of any value")
-    return evaluate(stand_in, ufunc.__name__, getattr(ufunc, method), inputs, options)
+    function = ufunc if method == "__call__" else getattr(ufunc, method)
+    return evaluate(stand_in, ufunc.__name__, function, inputs, options)
 
 
 def evaluate(stand_in: Any, name: str, function: Callable[..., Any], inputs: tuple[Any, ...], options: Any) -> Any:
     """`function` of operands that were written; the arrays `out` where they are given, else new ones."""
+    recording = stand_in.is_recording()
+    if recording and name in BY_CUBLAS:
+        raise NotImplementedError(f"{name}: calling cuBLAS API during stream capture is currently unsupported")
     options = dict(options)
     out = options.pop("out", None)
-    outputs = () if out is None else out if isinstance(out, tuple) else (out,)
+    outputs = out if isinstance(out, tuple) else (out,)
+    one_kernel = isinstance(function, np.ufunc) or name in ELEMENTWISE
+    if any(output is None for output in outputs) or (recording and not one_kernel):
+        stand_in.refuse_allocation(name)
+        result = computed(stand_in, name, function, inputs, options, out)
+        stand_in.queue(name)
+        return out_or_new(stand_in, outputs, result)
+    if recording:
+        rehearse(stand_in, function, inputs, options, out)
+    read = [(value, False) for value in (*inputs, *options.values()) if isinstance(value, stand_in.ndarray)]
+    touched = [*read, *((output, True) for output in outputs)]
+    stand_in.submit(name, computed, (stand_in, name, function, inputs, options, out), touched)
+    return outputs if len(outputs) > 1 else outputs[0]
+
+
+def computed(
+    stand_in: Any, name: str, function: Callable[..., Any], inputs: Sequence[Any], options: dict[str, Any], out: Any
+) -> Any:
+    """What `function` of NumPy gives, and where it was written."""
     for value in (*inputs, *options.values()):
         if isinstance(value, stand_in.ndarray):
             require_written(value, name)
-    operands = [host_option(stand_in, value) for value in inputs]
-    options = {key: host_option(stand_in, value) for key, value in options.items()}
-    if outputs:
-        hosts = tuple(None if value is None else host_output(stand_in, value) for value in outputs)
-        options["out"] = hosts if isinstance(out, tuple) else hosts[0]
+    operands, keywords = hosts(stand_in, inputs, options, out)
     with np.errstate(all="ignore"):  # a GPU does not warn
-        result = function(*operands, **options)
-    stand_in.queue(name)
-    note_outputs(outputs, options.get("where", True))
-    return out_or_new(stand_in, outputs, result)
+        result = function(*operands, **keywords)
+    note_outputs(out if isinstance(out, tuple) else (out,), keywords.get("where", True))
+    return result
+
+
+def hosts(stand_in: Any, inputs: Sequence[Any], options: dict[str, Any], out: Any) -> tuple[list[Any], dict[str, Any]]:
+    """All arguments as NumPy takes them."""
+    operands = [host_option(stand_in, value) for value in inputs]
+    keywords = {key: host_option(stand_in, value) for key, value in options.items()}
+    if isinstance(out, tuple):
+        keywords["out"] = tuple(None if value is None else host_output(stand_in, value) for value in out)
+    elif out is not None:
+        keywords["out"] = host_output(stand_in, out)
+    return operands, keywords
+
+
+def rehearse(
+    stand_in: Any, function: Callable[..., Any], inputs: Sequence[Any], options: dict[str, Any], out: Any
+) -> None:
+    """Run on copies, so that wrong shapes and dtypes are refused where an operation is recorded."""
+    arguments = inside(hosts(stand_in, inputs, options, out), copied_host)
+    with np.errstate(all="ignore"):
+        function(*arguments[0], **arguments[1])
+
+
+def copied_host(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else inside(value, copied_host)
 
 
 def host_output(stand_in: Any, value: Any) -> Any:
@@ -81,9 +124,9 @@ def note_outputs(outputs: tuple[Any, ...], where: Any) -> None:
 
 def out_or_new(stand_in: Any, outputs: tuple[Any, ...], result: Any) -> Any:
     if isinstance(result, tuple):
-        given = outputs or (None,) * len(result)
+        given = outputs if len(outputs) == len(result) else (None,) * len(result)
         return tuple(stand_in.new_array(x) if o is None else o for o, x in zip(given, result, strict=True))
-    return outputs[0] if outputs and outputs[0] is not None else stand_in.new_array(result)
+    return stand_in.new_array(result)
 
 
 def rearranged(array: Any, function: Callable[[Any], Any]) -> Any:
@@ -109,40 +152,3 @@ def gathered(stand_in: Any, name: str, function: Callable[..., Any], parts: Any,
         mark_written(joined, function([written_elements(part) for part in parts], **options))
     stand_in.queue(name)
     return joined
-
-
-def host_index(array: Any, index: Any) -> Any:
-    """An index as NumPy takes it; arrays of the device in it must have been written."""
-    if isinstance(index, tuple):
-        return tuple(host_index(array, part) for part in index)
-    if not isinstance(index, array.stand_in.ndarray):
-        return index
-    require_written(index, "an index")
-    return host_value(array.stand_in, index)
-
-
-def elements(array: Any, index: Any) -> Any:
-    index = host_index(array, index)
-    parts = index if isinstance(index, tuple) else (index,)
-    # With an ellipsis NumPy gives a view without axes, as CuPy does, where it would give a number.
-    parts = parts if any(part is ... for part in parts) else (*parts, ...)
-    return rearranged(array, lambda host: host[parts])
-
-
-def assign(array: Any, index: Any, value: Any, name: str) -> None:
-    """Copy an array of the device, or a number, over elements, converting and broadcasting."""
-    index = host_index(array, index)
-    with np.errstate(all="ignore"):
-        array.host[index] = host_value(array.stand_in, value)
-    marks = array.memory.marks(array.host)
-    if marks is not None:
-        written = written_elements(value) if isinstance(value, array.stand_in.ndarray) else True
-        marks[index] = np.multiply(written, all_written(array.itemsize), dtype=marks.dtype)
-    array.stand_in.queue(name)
-
-
-def copied(array: Any, dtype: np.dtype[Any], name: str) -> Any:
-    with array.stand_in.silence():
-        new = array.stand_in.empty(array.shape, dtype)
-    assign(new, ..., array, name)
-    return new

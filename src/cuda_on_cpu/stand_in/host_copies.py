@@ -1,4 +1,4 @@
-"""Copies between an array and the host, the only ways across; each one to the host is a wait of the host."""
+"""Copies between an array and the host, which wait for the device unless the host's memory is pinned."""
 
 from __future__ import annotations
 
@@ -16,24 +16,47 @@ class HostCopies:
     if TYPE_CHECKING:
         stand_in: Any
         host: NDArray[Any]
+        memory: Any
         shape: Any
         dtype: Any
         size: Any
 
-    def get(self, stream: Any = None, order: str = "C", out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """A copy on the host; LaunchError in check mode where an element was never written."""
-        self.stand_in.queue("get", stream)
-        self.stand_in.counters.add(synchronisations=1, copies_to_host=1)
+    def get(
+        self, stream: Any = None, order: str = "C", out: NDArray[Any] | None = None, blocking: bool = True
+    ) -> NDArray[Any]:
+        """A copy on the host; LaunchError in check mode where an element was never written.
+
+        Without `blocking`, and to pinned memory, it arrives when the host has waited for the stream.
+        """
+        stream = self.stand_in.stream_for_transfer("get", "D2H", stream)
+        out = self._checked_out(order, out)
         require_written(self, "get()")
+        self.stand_in.queue("get", stream)
+        self.stand_in.counters.add(copies_to_host=1)
+        span = self.stand_in.pinned.span_of(out, "get()")
+        if span is None:
+            out[...] = self.host
+        else:
+            contents = self.host.astype(self.dtype, "C" if out.flags.c_contiguous else "F")
+            self.stand_in.transfers.write("get", span, stream, contents.tobytes("A"))
+        if blocking or span is None:  # to pageable memory the driver waits, whatever is asked for
+            self.stand_in.wait(stream)
+        return out
+
+    def _checked_out(self, order: str, out: NDArray[Any] | None) -> NDArray[Any]:
         if out is None:
-            return np.array(self.host, order=order)  # type: ignore[call-overload, no-any-return]
+            return np.empty_like(self.host, order=order)  # type: ignore[call-overload, no-any-return]
         if not isinstance(out, np.ndarray) or (out.dtype, out.shape) != (self.dtype, self.shape):
             raise TypeError(f"out of get() expects a numpy.ndarray of {self.dtype} and shape {self.shape}")
-        out[...] = self.host
+        if not (out.flags.c_contiguous or out.flags.f_contiguous):
+            raise RuntimeError("`out` cannot be specified when copying to non-contiguous ndarray")
         return out
 
     def set(self, arr: NDArray[Any], stream: Any = None) -> None:
-        """Copy from the host, where dtype and shape must be the same."""
+        """Copy from the host, where dtype and shape must be the same.
+
+        Of pinned memory, the host must wait for the stream before it writes there again.
+        """
         if not isinstance(arr, np.ndarray):
             raise TypeError(f"Only numpy.ndarray can be set to cupy.ndarray, got {type(arr).__name__}")
         if arr.dtype != self.dtype:
@@ -42,8 +65,13 @@ class HostCopies:
             raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
         if not (self.host.flags.c_contiguous or self.host.flags.f_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
+        stream = self.stand_in.stream_for_transfer("set", "H2D", stream)
         self.stand_in.queue("set", stream)
         self.stand_in.counters.add(copies_to_device=1)
+        in_order = arr.flags.c_contiguous if self.host.flags.c_contiguous else arr.flags.f_contiguous
+        span = self.stand_in.pinned.span_of(arr, "set()") if in_order else None  # else CuPy sets from a copy
+        if span is not None:
+            self.stand_in.transfers.read("set", span, stream, self.memory)
         self.host[...] = arr
         mark_written(self)
 

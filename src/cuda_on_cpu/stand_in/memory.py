@@ -25,7 +25,7 @@ class Memory:
         self.written: NDArray[np.uint8] | None = np.zeros(self.raw.size, np.uint8) if tracked else None
         self.start = int(self.raw.ctypes.data)
         self.offset = ALIGNMENT + -self.start % ALIGNMENT
-        counters.add(used_bytes=nbytes)
+        counters.add(used_bytes=nbytes, allocations=1)
 
     def __del__(self) -> None:
         self.counters.add(used_bytes=-self.nbytes)

@@ -15,6 +15,7 @@ from cuda_on_cpu.reports import LaunchError
 from cuda_on_cpu.stand_in import limits
 from cuda_on_cpu.stand_in.execution import execute
 from cuda_on_cpu.stand_in.launch_checks import Sizes, check_pointer, geometry, scalar
+from cuda_on_cpu.stand_in.ranges import stretches
 
 
 class RawModule:
@@ -140,10 +141,15 @@ class RawKernel:
         shared_bytes: int = 0,
         stream: Any = None,
     ) -> None:
-        """Launch with the bytes of the arguments, and (position, array, whether it is only read) of the arrays."""
-        execute(self, grid, block, values, arrays, shared_bytes)
-        self.stand_in.counters.add(launches=1)
-        self.stand_in.queue(self.name, stream)
+        """Launch or record, with the bytes of arguments, and (position, array, whether it is only read) of arrays."""
+        stream = stream or self.stand_in.cuda.get_current_stream()
+        self.stand_in.require_device_of(stream, f"a launch of {self.name}", self.stand_in.cuda.runtime.getDevice())
+        if self.stand_in.is_recording(stream):
+            stretches(self.name, arrays, self.inplace_ok)  # refuses now what would fail at each launch of the graph
+        arguments = (self, grid, block, values, arrays, shared_bytes)
+        touched = [(array, not read_only) for _, array, read_only in arrays]
+        if self.stand_in.submit(self.name, execute, arguments, touched, stream):
+            self.stand_in.counters.add(launches=1)
 
     def _value(self, position: int, argument: Any, parameter: tuple[str, ...]) -> NDArray[Any]:
         """The bytes of an argument; those of None are a null pointer, as in CuPy."""

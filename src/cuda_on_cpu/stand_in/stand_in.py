@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib.machinery import ModuleSpec
 from threading import local
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakValueDictionary
 
-from cuda_on_cpu.stand_in import evaluation
+from cuda_on_cpu.stand_in import elements
 from cuda_on_cpu.stand_in.array import Array
 from cuda_on_cpu.stand_in.counters import Counters, Entry, Log
 from cuda_on_cpu.stand_in.creation import Creation
@@ -17,9 +18,13 @@ from cuda_on_cpu.stand_in.cuda import Cuda
 from cuda_on_cpu.stand_in.elementwise import ElementwiseKernel
 from cuda_on_cpu.stand_in.functions import function
 from cuda_on_cpu.stand_in.limits import ARCHITECTURES
+from cuda_on_cpu.stand_in.memory import Memory
+from cuda_on_cpu.stand_in.pinned import PinnedPool
 from cuda_on_cpu.stand_in.questions import Questions
 from cuda_on_cpu.stand_in.raw_module import RawKernel, RawModule
 from cuda_on_cpu.stand_in.streams import Stream
+from cuda_on_cpu.stand_in.transfers import Transfers
+from cuda_on_cpu.stand_in.work import Work
 
 MODES = ("check", "fast")
 ORDERS = ("forward", "reverse", "random", "warps_reversed")
@@ -29,12 +34,13 @@ class ThreadState(local):
     """What is current in a thread, and what the blocks around it will make current again."""
 
     def __init__(self) -> None:
-        self.device, self.stream, self.silent = 0, None, False
+        self.device, self.silent = 0, False
         self.outer_devices: list[int] = []
-        self.outer_streams: list[Stream] = []
+        self.streams: dict[int, Stream] = {}  # by devices, which have the null stream else
+        self.blocks: list[tuple[int, Stream]] = []  # device and stream
 
 
-class StandIn(Creation, Questions):
+class StandIn(Creation, Questions, Work):
     """CuPy on a machine with pretended GPUs, whose kernels run on the CPU.
 
     Args:
@@ -63,6 +69,8 @@ class StandIn(Creation, Questions):
         self.__spec__ = ModuleSpec("cupy", None)  # so that it can be put into sys.modules, and found there
         self.mode, self.orders, self.architecture, self.devices = mode, tuple(orders), architecture, devices
         self.counters, self.log, self.thread = Counters(), Log(), ThreadState()
+        self.memories: WeakValueDictionary[int, Memory] = WeakValueDictionary()  # by their addresses
+        self.pinned, self.transfers = PinnedPool(), Transfers()
         self.cuda = Cuda(self)
         self.lib = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=self.as_strided))
         self._core = SimpleNamespace(core=SimpleNamespace(assemble_cupy_compiler_options=tuple))
@@ -75,7 +83,7 @@ class StandIn(Creation, Questions):
 
     def copyto(self, dst: Array, src: Any) -> None:
         """Copy an array of the device, or a number, over `dst`."""
-        evaluation.assign(dst, ..., src, "copyto")
+        elements.assign(dst, ..., src, "copyto")
 
     def RawModule(self, code: str | None = None, **options: Any) -> RawModule:
         """`cupy.RawModule`: kernels of a source text or of a file that holds what `cuda.nvrtc` compiled."""
@@ -95,24 +103,9 @@ class StandIn(Creation, Questions):
             used_bytes=lambda: counters.used_bytes, total_bytes=lambda: counters.peak_bytes, free_all_blocks=tuple
         )
 
-    def queue(self, what: str, stream: Any = None) -> None:
-        """Note that something was given to a stream, the current one by default."""
-        if not self.thread.silent:
-            self.log.append(what, (stream or self.cuda.get_current_stream()).name)
-
     def recording(self) -> AbstractContextManager[list[Entry]]:
         """A list that is filled with (operation, name of the stream) while the block runs."""
         return self.log.recording()
-
-    @contextmanager
-    def silence(self) -> Iterator[None]:
-        """Let the parts of an operation go unnoted."""
-        before = self.thread.silent
-        self.thread.silent = True
-        try:
-            yield
-        finally:
-            self.thread.silent = before
 
 
 def check_settings(mode: str, orders: Sequence[str], architecture: str) -> None:
