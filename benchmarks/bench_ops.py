@@ -1,24 +1,24 @@
-"""Every op alone, on arrays larger than the caches of one core: one line per op."""
+"""Every op alone, at `medium` on arrays larger than the caches of one core: one line per op."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pytest
+import sizes
+from clocks import graph_of
+from op_arrays import Case, make, size
 
 from fusegrad.expr import Function, function, sqrt
 from fusegrad.expr.activations import gelu, identity, relu, sigmoid, tanh
 from fusegrad.losses.binary import binary_cross_entropy
 from fusegrad.losses.regression import squared_error
 from fusegrad.ops import (
-    Op,
     arithmetic,
     bias_activation,
     counter,
     cross_entropy,
+    delivery,
     dropout,
     elementwise,
     embedding,
@@ -27,36 +27,30 @@ from fusegrad.ops import (
     linear,
     log_softmax,
     loops,
+    loss_scale,
     matmul,
     mean_loss,
     noise,
     norm,
     prelu,
+    r2,
     reduction,
+    resident,
     rms_norm,
+    scoring,
     shape,
     transpose,
 )
 from fusegrad.ops.matmul import column_sums, matmul_backward
 
-ROWS, WIDTH, CLASSES, SIZE = 512, 1024, 1000, 1 << 20
+ROWS, WIDTH, CLASSES, SIZE = sizes.chosen(
+    (64, 128, 100, 1 << 12), (512, 1024, 1000, 1 << 20), (4096, 4096, 32000, 1 << 25)
+)
 PLANE, LOGITS, LABELS = (ROWS, WIDTH), (ROWS, CLASSES), ("int64", (ROWS,), CLASSES)
 N, L, GEMM = ROWS * WIDTH, ROWS * CLASSES, 2 * ROWS * WIDTH * WIDTH
 HALF, PICKED = (ROWS, WIDTH // 2), ("int64", (ROWS, WIDTH // 2), WIDTH)
 SEED, STEP = ("uint64", (), 9), ("uint64", (), 9)
-
-
-@dataclass(frozen=True)
-class Case:
-    """Arrays by name, as a shape (float32), (dtype, shape, limit), a tuple of shapes in a list, or another argument.
-
-    `flops` counts additions, multiplications, divisions, comparisons and functions such as exp as one each.
-    """
-
-    op: Op
-    arrays: Mapping[str, Any]
-    flops: int
-    options: Mapping[str, Any] = field(default_factory=dict)
+SUMS = ("float64", (2,), 9)
 
 
 def alike(*names: str) -> dict[str, Any]:
@@ -99,6 +93,23 @@ def linear_layer(f: Function, flops: int) -> dict[str, Case]:
     }
 
 
+def fused_linear(f: Function, flops: int) -> dict[str, Case]:
+    """The layer with what else may follow its product, and the gradient by what the layer below puts out before f."""
+    kept = {"h": PLANE} if linear.keeps(f) == "h" else {}
+    forward = {"x": PLANE, "weight": (WIDTH, WIDTH), "bias": (WIDTH,), "residual": PLANE, "y": PLANE, **kept}
+    draw = {"mask": ("uint8", PLANE, 2), "seed": SEED, "step": STEP, "node": 1}
+    below = {linear.keeps(f): PLANE, "dx": PLANE, "dbias": (WIDTH,)}
+    return {
+        f"linear_{f}_residual": Case(linear.forward_residual(f, bool(kept)), forward, GEMM + (2 + flops) * N),
+        f"linear_{f}_dropout": Case(
+            linear.forward_dropout(f, bool(kept)), forward | draw, GEMM + (4 + flops) * N, {"rate": 0.1}
+        ),
+        f"linear_{f}_through": Case(
+            linear.backward_through(f), {"dh": PLANE, "weight": (WIDTH, WIDTH), **below}, GEMM + (2 + 2 * flops) * N
+        ),
+    }
+
+
 def _adam(value, grad, m, v, *, rate, correction):
     m = 0.9 * m + 0.1 * grad
     v = 0.999 * v + 0.001 * (grad * grad)
@@ -109,8 +120,9 @@ adam = loops.update(function(_adam, name="adam"), ("value", "m", "v"))
 
 BROADCAST = {"a": PLANE, "b": (WIDTH,)}
 CLASSIFIED = {"weight": None, "class_weight": None, "smoothing": 0.0}
-LABELLED, SOFT = {"target": LABELS, **CLASSIFIED, "goal": None}, {"target": LOGITS, **CLASSIFIED, "goal": LOGITS}
-SCORED, UNSCORED = {"x": LOGITS, "losses": (ROWS,), "y": ()}, {"dy": (), "factor": (ROWS,), "dx": LOGITS}
+LABELLED, SOFT = {"target": LABELS, **CLASSIFIED}, {"target": LOGITS, **CLASSIFIED}
+KEPT = {"x": LOGITS, "peaks": (ROWS,), "sums": (ROWS,)}
+SCORED, UNSCORED = {**KEPT, "y": ()}, {**KEPT, "dy": (), "dx": LOGITS}
 PRELU = {"x": PLANE, "slope": (WIDTH,)}
 LAYER_NORM = {"gamma": (WIDTH,), "mean": (ROWS,), "rstd": (ROWS,)}
 RMS_NORM = {"gamma": (WIDTH,), "rstd": (ROWS,)}
@@ -147,10 +159,10 @@ CASES = {
     ),
     **of_two(binary_cross_entropy, 8, 6),
     **of_two(squared_error, 3, 3),
-    "cross_entropy": Case(cross_entropy.forward, {**SCORED, **LABELLED, "probability": LOGITS}, 5 * L),
-    "cross_entropy_backward": Case(cross_entropy.backward, {**UNSCORED, **LABELLED, "probability": LOGITS}, 2 * L),
-    "soft_cross_entropy": Case(cross_entropy.forward, {**SCORED, **SOFT, "probability": LOGITS}, 8 * L),
-    "soft_cross_entropy_backward": Case(cross_entropy.backward, {**UNSCORED, **SOFT, "probability": LOGITS}, 4 * L),
+    "cross_entropy": Case(cross_entropy.forward, {**SCORED, **LABELLED}, 4 * L),
+    "cross_entropy_backward": Case(cross_entropy.backward, {**UNSCORED, **LABELLED}, 3 * L),
+    "soft_cross_entropy": Case(cross_entropy.forward, {**SCORED, **SOFT}, 7 * L),
+    "soft_cross_entropy_backward": Case(cross_entropy.backward, {**UNSCORED, **SOFT}, 6 * L),
     "log_softmax": Case(log_softmax.forward, {"x": LOGITS, "y": LOGITS}, 5 * L),
     "log_softmax_backward": Case(log_softmax.backward, {"dy": LOGITS, "y": LOGITS, "dx": LOGITS}, 4 * L),
     "softmax": Case(log_softmax.softmax_forward, {"x": LOGITS, "y": LOGITS}, 5 * L),
@@ -168,9 +180,12 @@ CASES = {
     "copy": Case(elementwise.copy, alike("x", "y"), 0),
     "accumulate": Case(elementwise.accumulate, alike("x", "y"), N),
     "axpy": Case(elementwise.axpy, {"a": (), **alike("x", "y")}, 2 * N),
+    "cast": Case(elementwise.cast, {"x": PLANE, "y": ("float16", PLANE, 1)}, 0),
+    "cast_backward": Case(elementwise.cast_backward, {"dy": ("float16", PLANE, 2), "dx": PLANE}, N, {"add_dx": True}),
     **linear_layer(identity, 0),
     **linear_layer(relu, 1),
     **linear_layer(gelu, 30),
+    **fused_linear(gelu, 30),
     "bias_gelu": Case(bias_activation.forward(gelu, True), {**alike("x", "y", "h"), "bias": (WIDTH,)}, 31 * N),
     "bias_gelu_backward": Case(bias_activation.backward(gelu), {**alike("dy", "h", "dh"), "dbias": (WIDTH,)}, 42 * N),
     "matmul": Case(matmul, {"a": PLANE, "b": (WIDTH, WIDTH), "y": PLANE}, GEMM),
@@ -182,8 +197,20 @@ CASES = {
     "column_sums": Case(column_sums, {"x": PLANE, "y": (WIDTH,)}, N),
     "normal": Case(noise.normal, {"y": PLANE, "seed": SEED, "step": STEP, "node": 1}, N, {"mean": 0.0, "std": 1.0}),
     "clip": Case(norm.clip_scale, {"scale": (), "gradients": [(SIZE,)]}, 2 * SIZE, {"limit": 1.0}),
+    "unscale": Case(
+        loss_scale.unscale,
+        {"state": (4,), "scale": (), "gradients": [(SIZE,)]},
+        SIZE,
+        {"growth_interval": 1},  # so that the scale falls from run to run: it overflows where the factor is below 1
+    ),
     "trust_ratio": Case(norm.trust_ratio, {"value": (SIZE,), "direction": (SIZE,), "ratio": ()}, 4 * SIZE),
     "count": Case(counter.count, {"step": STEP}, 1),
+    "batch": Case(
+        resident.take, {"x": (4 * ROWS, WIDTH), "y": PLANE, "seed": SEED, "epoch": STEP, "batch": ("uint64", (), 4)}, 0
+    ),
+    "next_batch": Case(resident.advance, {"batch": STEP, "epoch": STEP}, 2, {"batches": 100}),
+    "deliver": Case(delivery.deliver, {"source": (), "ring": (SIZE,), "turn": STEP}, 1),
+    "row": Case(delivery.row, {"table": (ROWS, 8), "turn": STEP, "y": (8,)}, 0),
     "sum": Case(reduction.total, {"x": PLANE, "y": (1, WIDTH)}, N, {"axis": (0,), "scale": 1.0}),
     "sum_backward": Case(reduction.total_backward, {"dy": (1, WIDTH), "dx": PLANE}, N, {"axis": (0,), "scale": 1.0}),
     "layer_norm": Case(layer_norm.forward, {**alike("x", "y"), **LAYER_NORM, "beta": (WIDTH,)}, 8 * N, EPS),
@@ -209,6 +236,14 @@ CASES = {
         {**alike("dy", "dtotal", "total", "dx"), "dresidual": None, **RMS_NORM, "dgamma": (WIDTH,)},
         11 * N,
     ),
+    "accuracy": Case(scoring.accuracy, {"prediction": LOGITS, "target": LABELS, "weight": None, "sums": SUMS}, L),
+    "top_k": Case(scoring.top_k, {"prediction": LOGITS, "target": LABELS, "weight": None, "sums": SUMS}, L, {"k": 5}),
+    "absolute_error": Case(
+        scoring.absolute_error, {"prediction": PLANE, "target": PLANE, "weight": None, "sums": SUMS}, 3 * N
+    ),
+    "r2": Case(
+        r2.add, {"prediction": PLANE, "target": PLANE, "weight": None, "sums": ("float64", (4, WIDTH), 2)}, 8 * N
+    ),
     "take": Case(shape.take, {"x": PLANE, "y": (ROWS, WIDTH // 2)}, 0, {"index": (..., slice(WIDTH // 2))}),
     "take_backward": Case(
         shape.take_backward,
@@ -232,26 +267,12 @@ CASES = {
 }
 
 
-def make(backend, entry):
-    """The array, or the tuple of arrays, of an entry of a case; other entries stay what they are."""
-    generator = np.random.default_rng(0)
-    match entry:
-        case list():
-            return tuple(make(backend, item) for item in entry)
-        case (str(dtype), shape, limit):
-            return backend.asarray(generator.integers(0, limit, shape, dtype))
-        case tuple():
-            return backend.asarray(generator.uniform(0.5, 1, entry).astype("float32"))
-    return entry
-
-
-def size(argument) -> int:
-    return sum(map(size, argument)) if isinstance(argument, tuple) else getattr(argument, "nbytes", 0)
-
-
 @pytest.mark.parametrize("name", CASES)
-def test_op(measure, backend, name):
-    case = CASES[name]
+def test_op(measure, contender, name):
+    case, backend = CASES[name], contender.backend
     arrays = {key: make(backend, entry) for key, entry in case.arrays.items()}
-    run = case.op.bound(backend.evaluator, **arrays, **case.options)  # as a program binds it
+    with backend.using_stream():
+        run = case.op.bound(contender.evaluator, **arrays, **case.options)  # as a program binds it
+    if contender.name == "captured":
+        run = graph_of(backend, [run])
     measure(run, flops=case.flops, nbytes=size(tuple(arrays.values())))

@@ -1,6 +1,10 @@
-// The function f at the end of a product or a sum, and its derivative: here the identity.  For any other f a generated
-// header takes the place of this file, with functions of the same names for the type that computes.
+// What follows a product or a sum, here nothing: f is the identity.  For anything else a generated header takes the
+// place of this file, with constants and functions of the same names, of the type that computes.
 #pragma once
+
+// For finish.cuh: whether f'(saved) follows a product rather than f, and whether dropout does.
+constexpr bool SLOPED = false;
+constexpr bool DROPPED = false;
 
 // y = f(h).
 template <class A> __device__ __forceinline__ A activation(A h) { return h; }

@@ -4,12 +4,16 @@
 
 struct Words { unsigned at[4]; };
 
-// Ten rounds, unrolled: about 100 instructions for four words, and nothing but registers.
+constexpr int PHILOX_ROUNDS = 10;
+
+// About 100 instructions for four words, and nothing but registers.  AT_ONCE of the rounds are unrolled: fewer than all
+// where a kernel draws at so many places that their text, and what the compiler shares among them, would be too much.
+template <int AT_ONCE = PHILOX_ROUNDS>
 __device__ __forceinline__ Words philox(unsigned c0, unsigned c1, unsigned c2, unsigned c3, unsigned k0, unsigned k1) {
     constexpr unsigned MULTIPLIER_0 = 0xD2511F53u, MULTIPLIER_1 = 0xCD9E8D57u;
     constexpr unsigned WEYL_0 = 0x9E3779B9u, WEYL_1 = 0xBB67AE85u;
-#pragma unroll
-    for (int round = 0; round < 10; ++round) {
+#pragma unroll AT_ONCE
+    for (int round = 0; round < PHILOX_ROUNDS; ++round) {
         const unsigned low0 = MULTIPLIER_0 * c0, high0 = __umulhi(MULTIPLIER_0, c0);
         const unsigned low1 = MULTIPLIER_1 * c2, high1 = __umulhi(MULTIPLIER_1, c2);
         c0 = high1 ^ c1 ^ k0;
@@ -23,11 +27,12 @@ __device__ __forceinline__ Words philox(unsigned c0, unsigned c1, unsigned c2, u
 }
 
 // Words 4 block .. 4 block + 3 of the sequence that (seed, step, node) stands for.
+template <int AT_ONCE = PHILOX_ROUNDS>
 __device__ __forceinline__ Words drawn(unsigned block, unsigned node, unsigned long long step,
                                        unsigned long long seed) {
     const unsigned step_low = static_cast<unsigned>(step), step_high = static_cast<unsigned>(step >> 32);
     const unsigned seed_low = static_cast<unsigned>(seed), seed_high = static_cast<unsigned>(seed >> 32);
-    return philox(block, node, step_low, step_high, seed_low, seed_high);
+    return philox<AT_ONCE>(block, node, step_low, step_high, seed_low, seed_high);
 }
 
 // A number that lies on the device, or where there is none, one that came with the launch.

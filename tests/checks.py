@@ -93,7 +93,7 @@ def largest_error(run: Callable[..., None], op: Op, case: Case, backend: Backend
             np.testing.assert_array_equal(actual, expected, err_msg=name)
         elif expected.size:
             error, allowed = error_and_allowed(actual, expected, dtype, case.reduction)
-            shares.append(error / allowed if allowed else np.inf * error)
+            shares.append(error / allowed if allowed else np.inf if error else 0.0)
     return float(np.max(shares))
 
 

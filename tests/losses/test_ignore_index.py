@@ -23,7 +23,7 @@ OPTIONS = {
 def loss_and_gradient(loss, logits, labels, weight=None, dtype="float64"):
     x, target = Input(logits.shape, dtype), Input(labels.shape, str(labels.dtype))
     given = [] if weight is None else [Input((len(labels),), dtype)]
-    program = Program([x, target, *given], loss(x, target, *given), ParamArena([], dtype=dtype), gradients_of=[x])
+    program = Program([x, target, *given], loss(x, target, *given), ParamArena([], precision=dtype), gradients_of=[x])
     arrays = logits.astype(dtype), labels, *([] if weight is None else [weight.astype(dtype)])
     value = float(program.forward(*arrays))
     program.backward()

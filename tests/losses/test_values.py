@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from losses.evaluating import value, value_and_gradient
 
-from fusegrad import expr, losses
+from fusegrad import expr, losses, to_numpy
+from fusegrad.graph import Input, ParamArena, Program, Spec
 from fusegrad.losses import (
     MAE,
     MSE,
@@ -54,6 +55,41 @@ def test_soft_targets_of_one_class_are_labels():
 def test_time_steps_are_rows():
     rows = value(CrossEntropy(), X, LABELS)
     assert value(CrossEntropy(), X.reshape(2, 3, 4), LABELS.reshape(2, 3)) == pytest.approx(rows, rel=1e-14)
+
+
+@pytest.mark.parametrize("target", [Spec((8,), "int64"), Spec((8, 100))], ids=str)
+def test_cross_entropy_keeps_two_numbers_of_a_row(target):
+    saved = CrossEntropy(label_smoothing=0.1).plan(Spec((8, 100), "bfloat16"), target).saved
+    assert list(saved.values()) == [Spec((8,), "float32")] * 2
+
+
+HALF_LOGITS = {
+    "labels": (CrossEntropy(), [LABELS]),
+    "labels-weighted": (
+        CrossEntropy(CLASS_WEIGHT, ignore_index=-1),
+        [LABELS - (LABELS == 0), WEIGHT.astype("float32")],
+    ),
+    "labels-smoothed": (CrossEntropy(CLASS_WEIGHT, label_smoothing=0.2), [LABELS]),
+    "soft": (CrossEntropy(CLASS_WEIGHT), [TARGET.astype("float32"), WEIGHT.astype("float16")]),
+}
+
+
+@pytest.mark.parametrize("name", HALF_LOGITS)
+@pytest.mark.parametrize("backend", ["cpu", "emulated"])
+def test_logits_of_half_precision_lose_none_in_the_loss(name, backend):
+    loss, given = HALF_LOGITS[name]
+    arrays = [X.astype("float16"), *given]
+    values = [Input(array.shape, str(array.dtype)) for array in arrays]
+    y = loss(*values)
+    program = Program(values, y, ParamArena([], precision="float32", backend=backend), gradients_of=values[:1])
+    exact = [array if array.dtype == "int64" else array.astype("float64") for array in arrays]
+    expected, gradient = value_and_gradient(loss, *exact)
+    assert y.dtype == "float32"
+    assert float(program.forward(*arrays)) == pytest.approx(expected, rel=8 * 2.0**-23)
+    program.backward()
+    found = to_numpy(program.gradient(values[0]))
+    assert found.dtype == "float16"
+    np.testing.assert_allclose(found, gradient, rtol=0, atol=8 * 2.0**-10 * np.abs(gradient).max())
 
 
 FORMULAS = {

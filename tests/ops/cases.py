@@ -8,13 +8,26 @@ from ops import (
     index_cases,
     loop_cases,
     loss_cases,
+    metric_cases,
     norm_cases,
     product_cases,
     random_cases,
     reduction_cases,
+    step_cases,
 )
 
 from fusegrad.ops import Op
 
-THEMES = array_cases, index_cases, loop_cases, loss_cases, norm_cases, product_cases, random_cases, reduction_cases
+THEMES = (
+    array_cases,
+    index_cases,
+    loop_cases,
+    loss_cases,
+    metric_cases,
+    norm_cases,
+    product_cases,
+    random_cases,
+    reduction_cases,
+    step_cases,
+)
 CASES: dict[Op, list[Case]] = {op: cases for theme in THEMES for op, cases in theme.CASES.items()}

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from checks import Case, Draw
-from ops.draws import marked, positive, share, size_name, with_arrays
+from ops.draws import marked, share, size_name, with_arrays
 
 from fusegrad.expr import function
 from fusegrad.ops import Op, cross_entropy, log_softmax, mean_loss
@@ -50,13 +50,9 @@ LONG_MEANS = [  # in kernels a sum of several blocks
 
 def entropy(label: str, rows: int, width: int, target: Draw, smoothing: float = 0.0, **more: Any) -> Case:
     """What both passes of cross-entropy are given; `ignored` is an option, the rest are arrays."""
-    soft = target.dtype is None or target.dtype.startswith("float")
-    arrays = {"target": target, "weight": None, "class_weight": None, "goal": (rows, width)} | more
-    ignored = arrays.pop("ignored", None)
-    if not soft and not smoothing:
-        arrays["goal"] = None
-    spaces = ("goal", "losses", "factor")  # which only the reference writes
-    return Case(f"{label}-{rows}x{width}", arrays, {"smoothing": smoothing, "ignored": ignored}, rows + width, spaces)
+    arrays = {"target": target, "weight": None, "class_weight": None} | more
+    options = {"smoothing": smoothing, "ignored": arrays.pop("ignored", None)}
+    return Case(f"{label}-{rows}x{width}", arrays, options, rows + width)
 
 
 def labels(rows: int, width: int, dtype: str = "int64", low: int = 0) -> Draw:
@@ -65,9 +61,12 @@ def labels(rows: int, width: int, dtype: str = "int64", low: int = 0) -> Draw:
 
 def weighted(rows: int, width: int, *kinds: str) -> dict[str, Draw]:
     """Weights of rows, of classes, or both."""
-    return {
-        name: draw for name, draw in (("weight", share((rows,))), ("class_weight", positive((width,)))) if name in kinds
-    }
+    draws = {"weight": share((rows,)), "class_weight": by_class(width)}
+    return {name: draws[name] for name in kinds}
+
+
+def by_class(width: int) -> Draw:
+    return Draw((width,), 0.5, 2, "sum")
 
 
 BOTH = "weight", "class_weight"
@@ -89,7 +88,7 @@ LABELLED = [
 SMOOTHED = [
     entropy("smoothed", 31, 10, labels(31, 10, "int32"), 0.1),
     entropy("smoothed-ignored-both", 33, 33, labels(33, 33, low=-1), 0.1, ignored=-1, **weighted(33, 33, *BOTH)),
-    entropy("smoothed-weightless", 31, 10, labels(31, 10), 0.1, class_weight=positive((10,)), weight=Draw((31,), 0, 0)),
+    entropy("smoothed-weightless", 31, 10, labels(31, 10), 0.1, class_weight=by_class(10), weight=Draw((31,), 0, 0)),
     entropy("smoothed-of-a-block", 3, 1025, labels(3, 1025), 0.1, **weighted(3, 1025, "class_weight")),
 ]
 SOFT = [
@@ -100,18 +99,34 @@ SOFT = [
     entropy("soft-smoothed-both", 3, 1025, share((3, 1025)), 0.1, **weighted(3, 1025, *BOTH)),
     entropy("soft-of-a-large-block", 2, 16385, Draw((2, 16385), 0, 2 / 16385), 0.1),
     entropy("soft-float64", 9, 33, Draw((9, 33), 0, 1, "float64"), weight=Draw((9,), 0, 1, "float64")),
+    entropy("soft-full", 9, 40, Draw((9, 40), 0, 1, "sum"), weight=Draw((9,), 0, 1, "sum")),
+    entropy("soft-full", 9, 41, Draw((9, 41), 0, 1, "sum"), 0.1),
 ]
 
 
-def entropies(**outputs: str | tuple[int, ...]) -> list[Case]:
-    """All those cases with further arrays; "x" stands for the shape of the logits, "rows" for one number per row."""
-    cases = []
-    for case in (*LABELLED, *SMOOTHED, *SOFT):
-        rows, width = map(int, case.label.rpartition("-")[2].split("x"))
-        shapes = {"x": (rows, width), "rows": (rows,)}
-        more = {name: shapes.get(entry, entry) for name, entry in outputs.items()}
-        cases.append(replace(case, arrays={**case.arrays, **more}))
-    return cases
+NUMBER = Draw((), dtype="sum")
+
+
+def size_of(case: Case) -> tuple[int, int]:
+    """Rows and classes of a case of cross-entropy."""
+    rows, width = map(int, case.label.rpartition("-")[2].split("x"))
+    return rows, width
+
+
+def scored(case: Case) -> Case:
+    """The case with what the forward pass writes."""
+    each = Draw((size_of(case)[0],), dtype="sum")
+    return replace(case, arrays={**case.arrays, "x": size_of(case), "y": NUMBER, "peaks": each, "sums": each})
+
+
+def differentiated(case: Case) -> Case:
+    """The case with a softmax for the backward pass, the probabilities of which are at most 1."""
+    rows, width = size_of(case)
+    kept = {"peaks": Draw((rows,), 2, 3, "sum"), "sums": Draw((rows,), width, 2 * width, "sum")}
+    return replace(case, arrays={**case.arrays, "x": (rows, width), "dy": NUMBER, "dx": (rows, width), **kept})
+
+
+ENTROPIES = [*LABELLED, *SMOOTHED, *SOFT]
 
 
 def wide(*names: str) -> list[Case]:
@@ -128,8 +143,8 @@ CASES: dict[Op, list[Case]] = {
         *gradients(MEANS, "dtarget"),
         *gradients(MEANS, "dx", "dtarget"),
     ],
-    cross_entropy.forward: entropies(x="x", losses="rows", y=(), probability="x"),
-    cross_entropy.backward: entropies(dy=(), probability="x", factor="rows", dx="x"),
+    cross_entropy.forward: [scored(case) for case in ENTROPIES],
+    cross_entropy.backward: [differentiated(case) for case in ENTROPIES],
     log_softmax.forward: wide("x", "y"),
     log_softmax.backward: wide("dy", "y", "dx"),
     log_softmax.softmax_forward: wide("x", "y"),

@@ -1,15 +1,17 @@
 """Cases of matrix products, and of the linear layer with functions that keep nothing, y and h for backward.
 
 Tiles of the kernels are of 64 or 128 rows and columns, in steps of 16 or 8; sums of more than 256 products of few tiles
-are shared by several blocks; rows of 4 floats are read at once, where they are aligned.
+are shared by several blocks; groups of 4 columns are moved at once, where they are aligned.  "mixed" marks float32
+results of half types.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from checks import Case, Draw
-from ops.draws import marked, size_name
+from ops.draws import COORDINATES, bits, marked, size_name
 
 from fusegrad.expr import Function
 from fusegrad.expr.activations import gelu, identity, relu
@@ -18,7 +20,9 @@ from fusegrad.ops.matmul import column_sums, matmul_backward
 
 FUNCTIONS = identity, relu, gelu
 LINEARS = (1, 1, 1), (31, 33, 17), (33, 64, 10), (128, 300, 65), (3, 4, 129)  # rows, width_in, width_out
-FLAT, TIME = (20, 33, 17), (4, 5)
+FUSED = (31, 33, 17), (65, 20, 68), (3, 4, 129)
+TIME = (4, 5)
+ADDS = "add_dx", "add_dweight", "add_dbias"
 PLANES = (1, 1), (31, 33), (65, 128), (300, 129), (9, 4), (0, 3)
 
 
@@ -32,7 +36,57 @@ def linear_forward(function: Function, keep_h: bool) -> list[Case]:
     cases.append(Case("no-rows", arrays(33, 17, 0), reduction=33))
     cases.append(Case("in-parts", arrays(600, 5, 7), reduction=600))
     cases.append(Case("no-bias", arrays(33, 17, 31) | {"bias": None}, reduction=33))
+    cases += [Case("mixed", with_sums(arrays(33, 17, 31), "y", "h"), reduction=33)]
     return marked(f"{function}{'-h' * keep_h}", cases)
+
+
+def with_sums(arrays: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The arrays, of which these have the dtype of sums."""
+    return arrays | {name: Draw(arrays[name], dtype="sum") for name in names if name in arrays}
+
+
+def fused_forward(function: Function, keep_h: bool, options: dict[str, Any], **more: Any) -> list[Case]:
+    """Of `linear_forward`, with further arrays that are like y, or what a function makes of its shape."""
+
+    def case(label: str, width_in: int, width_out: int, *rows: int, **other: Any) -> Case:
+        given = {"x": (*rows, width_in), "weight": (width_out, width_in), "bias": (width_out,)}
+        given |= dict.fromkeys(("y", *(["h"] if keep_h else [])), (*rows, width_out))
+        given |= {name: entry(given["y"]) if callable(entry) else entry for name, entry in (more | other).items()}
+        return Case(label, given, options, reduction=width_in)
+
+    cases = [case(size_name(size), *size[1:], size[0]) for size in FUSED]
+    cases += [case("time", 33, 17, *TIME), case("no-rows", 33, 17, 0), case("in-parts", 600, 5, 7)]
+    cases += [case("no-bias", 9, 8, 31, bias=None)]
+    mixed = case("mixed", 33, 20, 31)
+    cases.append(replace(mixed, arrays=with_sums(mixed.arrays, "y", "h", "residual")))
+    return marked(f"{function}{'-h' * keep_h}", cases)
+
+
+def with_residual(function: Function, keep_h: bool) -> list[Case]:
+    return fused_forward(function, keep_h, {}, residual=tuple)
+
+
+def with_dropout(function: Function, keep_h: bool) -> list[Case]:
+    draw = {"mask": bits, **COORDINATES}
+    both = fused_forward(function, keep_h, {"rate": 0.3}, residual=tuple, **draw)
+    alone = [replace(case, arrays=case.arrays | {"residual": None}) for case in both[1:3]]
+    return both + marked("no-residual", alone)
+
+
+def through(function: Function) -> list[Case]:
+    saved = [] if linear.keeps(function) is None else [linear.keeps(function)]
+
+    def case(label: str, width_in: int, width_out: int, *rows: int, add: bool = False, **other: Any) -> Case:
+        given = {"dh": (*rows, width_out), "weight": (width_out, width_in)}
+        given |= dict.fromkeys([*saved, "dx"], (*rows, width_in)) | {"dbias": (width_in,)} | other
+        label = f"{label}{'-adds' * add}"
+        return Case(label, given, {"add_dbias": add}, reduction=max(1, *rows, width_out))
+
+    cases = [case(size_name(size), size[2], size[1], size[0], add=add) for size in FUSED for add in (False, True)]
+    cases += [case("tall", 5, 3, 200), case("time", 33, 17, *TIME), case("no-rows", 33, 17, 0, add=True)]
+    cases += [case("in-parts", 33, 300, 17), case("in-parts", 7, 600, 17, add=True)]
+    cases += [case("no-dbias", 12, 17, 31, dbias=None), case("mixed", 33, 17, 31, dbias=Draw((33,), dtype="sum"))]
+    return marked(str(function), cases)
 
 
 def linear_backward(function: Function) -> list[Case]:
@@ -45,13 +99,15 @@ def linear_backward(function: Function) -> list[Case]:
         return given | {"dx": (*rows, width_in), "dweight": (width_out, width_in), "dbias": (width_out,)}
 
     cases = [Case(size_name(size), arrays(*size[1:], size[0]), reduction=max(size)) for size in LINEARS]
-    adds = [dict.fromkeys(["add_dx", "add_dweight", "add_dbias"], True), {"add_dweight": True}, {"add_dx": True}]
+    adds = [dict.fromkeys(ADDS, True), {"add_dweight": True}, {"add_dx": True}]
     cases += [Case("-".join(options), arrays(33, 17, 31), options, 33) for options in adds]
     cases.append(Case("time", arrays(33, 17, *TIME), reduction=33))
     cases.append(Case("no-rows", arrays(33, 17, 0), {"add_dbias": True}, 33))
     cases.append(Case("in-parts", arrays(5, 4, 700), reduction=700))
     lacks = [("dx",), ("dweight", "dbias"), ("dbias",)]
     cases += [Case(f"no-{'-'.join(n)}", arrays(33, 17, 31) | dict.fromkeys(n), reduction=33) for n in lacks]
+    mixed = with_sums(arrays(33, 17, 31), "dweight", "dbias")
+    cases += [Case(f"mixed{'-adds' * add}", mixed, dict.fromkeys(ADDS, add), 33) for add in (False, True)]
     return marked(str(function), cases)
 
 
@@ -89,6 +145,11 @@ def product(rows: int, inner: int, columns: int, mark: str = "", **options: Any)
     return Case(label, {"a": a, "b": b, "y": (rows, columns)}, options, max(1, inner))
 
 
+def mixed(case: Case) -> Case:
+    """The case with a y that has the dtype of sums."""
+    return replace(case, label=f"{case.label}-mixed", arrays=with_sums(dict(case.arrays), "y"))
+
+
 def stack(label: str, a: tuple[int, ...], b: tuple[int, ...], **options: Any) -> Case:
     y = (*max(a[:-2], b[:-2], key=len), a[-2], b[-1])
     return Case(label, {"a": a, "b": b, "y": y}, options, a[-1])
@@ -115,6 +176,8 @@ MATRICES = [
     stack("stack-for-one", (2, 3, 4, 5, 6), (6, 7)),
     stack("one-for-stack", (5, 6), (3, 2, 6, 7), add=True),
     stack("adds-a-stack-in-pieces", (3, 400, 3), (3, 3, 300), add=True),
+    *map(mixed, [product(31, 33, 17), product(65, 17, 68, "ab", add=True), product(8, 300, 8, add=True)]),
+    mixed(stack("stack", (3, 5, 7), (7, 9))),
 ]
 
 
@@ -146,7 +209,10 @@ CASES: dict[Op, list[Case]] = {
     **{bias_activation.forward(f, keep_h): bias_forward(f, keep_h) for f in FUNCTIONS for keep_h in (False, True)},
     **{bias_activation.backward(f): bias_backward(f) for f in FUNCTIONS},
     **{linear.forward(f, keep_h): linear_forward(f, keep_h) for f in FUNCTIONS for keep_h in (False, True)},
+    **{linear.forward_residual(f, h): with_residual(f, h) for f, h in ((identity, False), (gelu, True))},
+    **{linear.forward_dropout(f, h): with_dropout(f, h) for f, h in ((relu, False), (gelu, True))},
     **{linear.backward(f): linear_backward(f) for f in FUNCTIONS},
+    **{linear.backward_through(f): through(f) for f in FUNCTIONS},
     matmul: MATRICES,
     matmul_backward: GRADIENTS,
     column_sums: SUMS,

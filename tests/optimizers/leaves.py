@@ -38,7 +38,7 @@ def leaf_program(optimizer, start=START, dtype="float64"):
     leaves, half = Leaves(start, dtype), len(start) // 2
     x = Input((len(start),), dtype)
     loss = (leaves.decaying() * x[:half]).sum() + (leaves.free() * x[half:]).sum()
-    return Program([x], loss, ParamArena(leaves, dtype=dtype, backend="cpu"), optimizer)
+    return Program([x], loss, ParamArena(leaves, precision=dtype, backend="cpu"), optimizer)
 
 
 def trained(optimizer, gradients, start=START, dtype="float64"):

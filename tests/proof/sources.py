@@ -79,6 +79,18 @@ def launches(module: object, file: str, seen: frozenset[str] = frozenset()) -> b
     text = inspect.getsource(module)
     if f'"{file}"' in text:
         return True
-    imported = set(re.findall(r"from (fusegrad\.(?:ops|backend)\.\w+) import", text)) - seen
+    imported = set(imports(text)) - seen
     near = sorted(name for name in imported if name.startswith(("fusegrad.ops.", "fusegrad.backend.random")))
     return any(launches(import_module(name), file, seen | imported) for name in near)
+
+
+def imports(text: str) -> Iterator[str]:
+    """The modules that a text imports from below `fusegrad.ops` and `fusegrad.backend`."""
+    for package, names in re.findall(r"from (fusegrad\.(?:ops|backend)\.[\w.]+) import ([\w, ]+)", text):
+        items = (f"{package}.{item}" for item in names.split(", "))
+        yield from (package, *(item for item in items if item in sys.modules))
+
+
+def dtype_for(file: str) -> str:
+    """What cases are run in, so that they launch the kernels of a .cu file: tensor cores have none of float32."""
+    return "float16" if any("// Needs: sm_" in file_text(part) for part in parts(file)) else "float32"

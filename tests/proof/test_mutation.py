@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from checks import run_case
-from proof.sources import FILES, Barrier, barriers, cases_of, users
+from proof.sources import FILES, Barrier, barriers, cases_of, dtype_for, users
 
 from cuda_on_cpu import KernelError
 from fusegrad.backend import sources
@@ -43,7 +43,7 @@ def reported(barrier: Barrier) -> bool:
     for file in users(barrier.file):
         for op, case in cases_of(file):
             try:
-                run_case(op, case, backend)
+                run_case(op, case, backend, dtype_for(file))
             except KernelError as error:
                 return bool({problem.kind for problem in error.problems} & {"racecheck", "initcheck"})
     return False

@@ -1,4 +1,4 @@
-"""The kernels that a file holds, by the names that a compiler takes for them."""
+"""The kernels that a file holds, by the names that a compiler takes for them, and the GPUs that they need."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import product
 
+from fusegrad.backend.compiler import Source
 from fusegrad.backend.signature import COMMENT
 
 BOUNDS = r"(?:__launch_bounds__\s*\([^()]*\)\s*)?"
@@ -13,6 +14,7 @@ KERNEL = re.compile(
     rf"(?:template\s*<([^<>]*)>\s*)?(?:extern\s+\"C\"\s+)?__global__\s+{BOUNDS}void\s+{BOUNDS}(\w+)\s*\("
 )
 LISTED = re.compile(r"//\s*Instances:\s*((?:[^\n]*,\n//)*[^\n]*)")  # a line that ends with a comma goes on
+NEEDED = re.compile(r"//\s*Needs: sm_(\d+)$", re.MULTILINE)
 ELEMENTS = "float", "double", "__half", "__nv_bfloat16"
 
 
@@ -25,6 +27,12 @@ def instances(text: str) -> list[str]:
     written = [item for match in LISTED.finditer(text) for item in re.findall(r"(\w+)<([^<>]*)>", match[1])]
     listed = [name for kernel, arguments in written for name in alternatives(kernel, arguments)]
     return [name for template, kernel in kernels(text) for name in names(template, kernel, listed)]
+
+
+def needed_capability(source: Source) -> int:
+    """The least compute capability, such as 80, that a line "// Needs: sm_80" of the file or a header names; else 0."""
+    texts = source.text, *(text for _, text in source.headers)
+    return max((int(number) for text in texts for number in NEEDED.findall(text)), default=0)
 
 
 def alternatives(kernel: str, arguments: str) -> Iterator[str]:

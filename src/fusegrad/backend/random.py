@@ -100,9 +100,17 @@ def draws(out: NDArray[Any], seed: Any, step: Any, node: int) -> Iterator[tuple[
 
 
 def philox(start: int, stop: int, node: int, step: Any, keys: Any) -> NDArray[np.uint32]:
-    """The words of blocks `start` to `stop`; words are kept in uint64 so that a product has room for its high half."""
-    even, odd, product = np.empty((3, 2, stop - start), "uint64")  # words 0 and 2, words 1 and 3
-    even[0], odd[0] = np.arange(start, stop, dtype="uint64"), node
+    """The words of blocks `start` to `stop`."""
+    even, odd = mixed(np.arange(start, stop, dtype="uint64"), node, step, keys)
+    words = np.empty((stop - start, 4), "uint32")
+    words[:, 0::2], words[:, 1::2] = even.T, odd.T
+    return words.reshape(-1)
+
+
+def mixed(blocks: NDArray[np.uint64], node: int, step: Any, keys: Any) -> tuple[Any, Any]:
+    """Words 0 and 2, and words 1 and 3, of some blocks; kept in uint64 so that a product has room for its high half."""
+    even, odd, product = np.empty((3, 2, blocks.size), "uint64")
+    even[0], odd[0] = blocks, node
     even[1], odd[1] = step
     for key in keys:
         np.multiply(even, MULTIPLIERS, out=product)
@@ -110,9 +118,7 @@ def philox(start: int, stop: int, node: int, step: Any, keys: Any) -> NDArray[np
         np.bitwise_xor(odd, key, out=odd)
         np.bitwise_xor(even, odd, out=even)
         np.bitwise_and(product[::-1], LOW, out=odd)
-    words = np.empty((stop - start, 4), "uint32")
-    words[:, 0::2], words[:, 1::2] = even.T, odd.T
-    return words.reshape(-1)
+    return even, odd
 
 
 def round_keys(seed: Any) -> NDArray[np.uint64]:

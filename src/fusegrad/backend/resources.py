@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusegrad.backend.compiler import Source, compiled
+from fusegrad.backend.instances import needed_capability
 
 THREADS = re.compile(r"\.entry (\S+?)\(.*?\n\.maxntid (\d+)(?:, (\d+), (\d+))?", re.DOTALL)
 WARP = 32
@@ -53,6 +54,11 @@ class Usage:
     shared_bytes: int
     threads: int
     occupancy: float
+
+
+def runs_on(architecture: str, source: Source) -> bool:
+    """Whether an architecture has all instructions of a source."""
+    return int(architecture.removesuffix("a")) >= needed_capability(source)
 
 
 def usages(nvrtc: Any, source: Source, names: Sequence[str], architecture: str, options: Sequence[str]) -> list[Usage]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fusegrad.backend.signature import accumulated
 from fusegrad.graph import Arrays, Layer, Spec, require
+from fusegrad.graph.precision import MIXED
 from fusegrad.losses.checks import check_weight, fault, no_distribution
 from fusegrad.ops import cross_entropy
 
@@ -23,10 +25,12 @@ class CrossEntropy(Layer):
         ignore_index: a label outside 0 .. classes-1 whose rows do not count; the loss of a batch of none else is 0.
 
     Shapes: x (batch, …, classes) logits; target (batch, …) integer labels, or (batch, …, classes) distributions;
-    weight of samples (batch,), optional, for x of two axes; y ().
+    weight of samples (batch,), optional, for x of two axes; y (), float32 for x of half precision.
     Raises GraphError where shapes, dtypes or options do not fit, and when a batch brings a label that is not in
     0 .. classes-1.
     """
+
+    computes_in = MIXED
 
     def __init__(
         self,
@@ -51,14 +55,13 @@ class CrossEntropy(Layer):
         require(fits, self, f"{kind} of shape {shape}", f"{target}{hint(x, target)}")
         require(weight is None or len(x.shape) == 2, self, "logits (batch, classes) beside sample weights", x)
         check_weight(self, x.shape[0], weight)
-        has_goal = soft or self.smoothing > 0
-        each = Spec((x.size // classes,), x.dtype)
+        dtype = accumulated(x.dtype)
+        each = Spec((x.size // classes,), dtype)
         return Arrays(
-            {"y": Spec((), x.dtype)},
-            saved={"probability": x, "losses": each, "factor": each} | ({"goal": x} if has_goal else {}),
-            constants={"class_weight": self.weights(classes, x.dtype), "smoothing": self.smoothing}
-            | {"ignored": None if soft else self.ignored}
-            | ({} if has_goal else {"goal": None}),
+            {"y": Spec((), dtype)},
+            saved={"peaks": each, "sums": each},
+            constants={"class_weight": self.weights(classes, dtype), "smoothing": self.smoothing}
+            | {"ignored": None if soft else self.ignored},
             indices={} if soft else {"target": classes},
             exempt={} if soft or self.ignored is None else {"target": self.ignored},
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from fusegrad.expr import Function, function
 from fusegrad.graph import Arrays, Layer, Spec, require
+from fusegrad.graph.precision import FULL
 from fusegrad.losses.checks import check_pair
 from fusegrad.ops import mean_loss
 
@@ -22,6 +23,8 @@ class MeanLoss(Layer):
     Raises GraphError where shapes differ: targets of shape (n,) beside predictions (n, 1) are an error, not broadcast.
     Raises ExpressionError where the formula cannot be traced.
     """
+
+    computes_in = FULL
 
     def __init__(self, formula: Function | Callable[[Any, Any], Any]) -> None:
         self.function = function(formula)

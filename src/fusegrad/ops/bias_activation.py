@@ -12,7 +12,7 @@ from typing import Any
 from fusegrad.backend.cuda import namespace
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import accumulated, c_type
-from fusegrad.expr import Function
+from fusegrad.expr import Expr, Function
 from fusegrad.expr.loop import ROW, loop
 from fusegrad.expr.node import argument, rebuilt
 from fusegrad.ops.epilogue import epilogue_header
@@ -58,26 +58,34 @@ def forward(function: Function, keep_h: bool) -> BoundOp:
     return op
 
 
-def forward_loops(evaluator: str, function: Function, x: Any, bias: Any, y: Any, h: Any) -> list[Bound]:
-    """The loop of `forward`; nothing where all of it is there already."""
+def forward_loops(
+    evaluator: str, function: Function, x: Any, bias: Any, y: Any, h: Any, residual: Any = None
+) -> list[Bound]:
+    """The loop of `forward`, with y = f(x + bias) + residual; nothing where all of it is there already."""
     source = argument("h" if x is h else "y" if x is y else "x")
     biased = source if bias is None else source + argument("bias")
     targets = {} if h is None else {"h": biased}
-    targets["y"] = function(biased)
+    targets["y"] = function(biased) if residual is None else function(biased) + argument("residual")
     assignments = {name: result for name, result in targets.items() if result is not argument(name)}
     if not assignments:
         return []
     work = loop(f"bias_{function}", assignments, bias=ROW)
-    return [bind_loop(evaluator, work, {"x": x, "y": y, "h": h, "bias": bias})]
+    if bias is not None and bias.dtype != y.dtype:
+        evaluator = "numpy"  # the only one that computes with half types
+    return [bind_loop(evaluator, work, {"x": x, "y": y, "h": h, "bias": bias, "residual": residual})]
+
+
+def slope(function: Function) -> Expr:
+    """f'(h), in terms of h or y, as `keeps(function)` says."""
+    (of_argument,) = function.kept_slopes
+    return rebuilt(of_argument, {argument(function.arguments[0]): argument("h")})
 
 
 @lru_cache(maxsize=1024)
 def backward(function: Function) -> BoundOp:
     """dh = dy f'(h), and dbias = Σ dh over rows, or += that; for the identity, whose dh is dy, only the sums."""
-    (slope,) = function.kept_slopes
-    slope = rebuilt(slope, {argument(function.arguments[0]): argument("h")})
     source = keeps(function)
-    work = loop(f"bias_{function}_backward", {"dh": argument("dy") * slope})
+    work = loop(f"bias_{function}_backward", {"dh": argument("dy") * slope(function)})
     own = () if is_identity(function) else (*([source] if source else []), "dh")
 
     def bind(evaluator: str, dy: Any, dbias: Any, add_dbias: bool, **arrays: Any) -> Bound:

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy of integer labels for Numba: every row is read once and stays in a cache.
+"""Softmax and cross-entropy of integer labels for Numba: every row stays in a cache while it is worked on.
 
 The text of these functions goes into a generated module, where `exp` and `log` are our polynomials; see
 `expr/numba_text.py`.  They run as they stand, too, on Python's numbers.
@@ -29,41 +29,37 @@ def largest(row: Any) -> Any:
     return peak
 
 
-def total(row: Any) -> Any:
-    """The sum of a row."""
+def exponentials(row: Any, peak: Any) -> Any:
+    """The sum of exp(x - peak) over a row."""
     summed = np.float32(0.0)
     for j in range(row.size):
-        summed += row[j]
+        summed += exp(row[j] - peak)
     return summed
 
 
-def forward(x: Any, labels: Any, probability: Any, losses: Any) -> None:
-    """probability = softmax(x) and losses = -log probability[label], row by row."""
+def forward(x: Any, labels: Any, losses: Any, peaks: Any, sums: Any) -> None:
+    """losses = -log softmax(x)[label], and what is kept of the softmax, row by row."""
     for i in range(x.shape[0]):
-        row, out = x[i], probability[i]
+        row = x[i]
         peak = largest(row)
-        for j in range(row.size):
-            out[j] = exp(row[j] - peak)
-        summed = total(out)
-        scale = np.float32(1.0) / summed
-        for j in range(row.size):
-            out[j] = out[j] * scale
+        summed = exponentials(row, peak)
+        peaks[i] = peak
+        sums[i] = summed
         losses[i] = log(summed) - (row[labels[i]] - peak)  # apart: their sum would lose the digits of a small loss
 
 
-def backward(probability: Any, labels: Any, factor: Any, dx: Any) -> None:
-    """dx = (probability - onehot(label)) factor, row by row."""
+def backward(x: Any, labels: Any, peaks: Any, sums: Any, factor: Any, dx: Any) -> None:
+    """dx = (softmax(x) - onehot(label)) factor, row by row."""
     for i in range(dx.shape[0]):
-        row, out, scale = probability[i], dx[i], factor[i]
-        hit = row[labels[i]]  # read first: out may be the row
+        row, out, peak, scale = x[i], dx[i], peaks[i], factor[i] / sums[i]
         for j in range(row.size):
-            out[j] = row[j] * scale
-        out[labels[i]] = (hit - np.float32(1.0)) * scale
+            out[j] = exp(row[j] - peak) * scale
+        out[labels[i]] -= factor[i]
 
 
-def forward_and_mean(x: Any, labels: Any, probability: Any, losses: Any, y: Any) -> None:
+def forward_and_mean(x: Any, labels: Any, losses: Any, y: Any, peaks: Any, sums: Any) -> None:
     """`forward` and `mean` in one call."""
-    forward(x, labels, probability, losses)
+    forward(x, labels, losses, peaks, sums)
     mean(losses, y)
 
 
@@ -75,42 +71,43 @@ def mean(losses: Any, y: Any) -> None:
     y[()] = summed / losses.size
 
 
-def backward_of_mean(probability: Any, labels: Any, dy: Any, rows: int, dx: Any) -> None:
-    """dx = (probability - onehot(label)) dy / rows."""
-    scale = np.float32(dy[()] / rows)
+def backward_of_mean(x: Any, labels: Any, peaks: Any, sums: Any, dy: Any, rows: int, dx: Any) -> None:
+    """dx = (softmax(x) - onehot(label)) dy / rows."""
+    factor = np.float32(dy[()] / rows)
     for i in range(dx.shape[0]):
-        row, out = probability[i], dx[i]
-        hit = row[labels[i]]  # read first: out may be the row
+        row, out, peak, scale = x[i], dx[i], peaks[i], factor / sums[i]
         for j in range(row.size):
-            out[j] = row[j] * scale
-        out[labels[i]] = (hit - np.float32(1.0)) * scale
+            out[j] = exp(row[j] - peak) * scale
+        out[labels[i]] -= factor
 
 
 @cache
 def compiled() -> Any:
     """The module in which these functions are compiled."""
-    reductions, loops = (largest, total), (mean, forward, backward, forward_and_mean, backward_of_mean)
+    reductions, loops = (largest, exponentials), (mean, forward, backward, forward_and_mean, backward_of_mean)
     code = [f"@reduction\n{inspect.getsource(function)}" for function in reductions]
     code += [f"@compiled\n{inspect.getsource(function)}" for function in loops]
     text = "\n\n".join(["from typing import Any", *code])
     return generated_module(module_text({"exp", "log"}, text))
 
 
-def bind_forward(x: Any, labels: Any, weight: Any, losses: Any, y: Any, probability: Any) -> Bound:
+def bind_forward(x: Any, labels: Any, weight: Any, losses: Any, y: Any, peaks: Any, sums: Any) -> Bound:
     """The op's forward pass on rows, split over threads where it is large."""
     module, pieces = compiled(), shares(len(x), max(1, LEAST_PER_THREAD // x.shape[1]), 1)
     if weight is None and len(pieces) == 1:
-        return partial(module.forward_and_mean, x, labels, probability, losses, y)
-    calls = [partial(module.forward, x[p], labels[p], probability[p], losses[p]) for p in pieces]
+        return partial(module.forward_and_mean, x, labels, losses, y, peaks, sums)
+    calls = [partial(module.forward, x[p], labels[p], losses[p], peaks[p], sums[p]) for p in pieces]
     averaged = partial(module.mean, losses, y) if weight is None else partial(put_mean, losses, weight, y)
     return in_turn([partial(run_together, calls), averaged])
 
 
-def bind_backward(dy: Any, probability: Any, labels: Any, weight: Any, factor: Any, dx: Any) -> Bound:
+def bind_backward(dy: Any, x: Any, labels: Any, weight: Any, peaks: Any, sums: Any, factor: Any, dx: Any) -> Bound:
     """The op's backward pass on rows, split over threads where it is large."""
     module, pieces = compiled(), shares(len(dx), max(1, LEAST_PER_THREAD // dx.shape[1]), 1)
+    given = [(x[p], labels[p], peaks[p], sums[p]) for p in pieces]
     if weight is None:
-        calls = [partial(module.backward_of_mean, probability[p], labels[p], dy, len(dx), dx[p]) for p in pieces]
+        pairs = zip(given, pieces, strict=True)
+        calls = [partial(module.backward_of_mean, *arrays, dy, len(dx), dx[p]) for arrays, p in pairs]
         return calls[0] if len(calls) == 1 else partial(run_together, calls)
-    calls = [partial(module.backward, probability[p], labels[p], factor[p], dx[p]) for p in pieces]
+    calls = [partial(module.backward, *arrays, factor[p], dx[p]) for arrays, p in zip(given, pieces, strict=True)]
     return in_turn([partial(put_factor, weight, dy, len(dx), factor), partial(run_together, calls)])

@@ -1,7 +1,8 @@
-"""Fill, copy and accumulate: x, y of any one shape and dtype; a is 0-d."""
+"""Fill, copy, convert and accumulate: x, y of any one shape; of one dtype, but for conversions; a is 0-d."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from fusegrad.ops.op import Bound, bound_op, op
 
 COPYING = loop("copy", {"y": argument("x")})
 ACCUMULATING = loop("accumulate", {"y": argument("y") + argument("x")})
+CASTING = loop("cast", {"y": argument("x")})
+CASTING_BACK = loop("cast_backward", {"dx": argument("dy")})
+ADDING_BACK = loop("cast_backward", {"dx": argument("dx") + argument("dy")})
 AXPY = loop("axpy", {"y": argument("y") + argument("a") * argument("x")}, a=NUMBER)
 
 
@@ -40,6 +44,21 @@ def axpy(evaluator: str, a: Any, x: Any, y: Any) -> Bound:
     return bind_loop(evaluator, AXPY, {"a": a, "x": x, "y": y})
 
 
+@bound_op
+def cast(evaluator: str, x: Any, y: Any) -> Bound:
+    """y = x, rounded to the dtype of y: each of float64, float32, float16 or bfloat16; what is too large gives inf."""
+    return partial(np.copyto, y, x, "unsafe")
+
+
+@bound_op
+def cast_backward(evaluator: str, dy: Any, dx: Any, add_dx: bool = False) -> Bound:
+    """dx = dy, rounded to the dtype of dx, or dx + dy, which half types add in float32 and round once."""
+    if not add_dx:
+        return partial(np.copyto, dx, dy, "unsafe")
+    wide = "float64" if "float64" in (dy.dtype, dx.dtype) else "float32"
+    return partial(np.add, dx, dy, out=dx, dtype=wide, casting="unsafe")
+
+
 @fill.cuda
 def launch_fill(x: Any, number: float) -> Bound:
     filling = loop("fill", {"x": as_expr(number)})  # a text for each number, of which few occur
@@ -54,3 +73,13 @@ def launch_copy(x: Any, y: Any) -> Bound:
 @accumulate.cuda
 def launch_accumulate(x: Any, y: Any) -> Bound:
     return launch_broadcast(ACCUMULATING, {"x": x, "y": y})
+
+
+@cast.cuda
+def launch_cast(x: Any, y: Any) -> Bound:
+    return launch_broadcast(CASTING, {"x": x, "y": y})
+
+
+@cast_backward.cuda
+def launch_cast_backward(dy: Any, dx: Any, add_dx: bool = False) -> Bound:
+    return launch_broadcast(ADDING_BACK if add_dx else CASTING_BACK, {"dy": dy, "dx": dx})

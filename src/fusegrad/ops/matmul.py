@@ -18,17 +18,18 @@ from fusegrad.ops.reduction import launch_sums
 
 @bound_op
 def matmul(evaluator: str, a: Any, b: Any, y: Any, add: bool = False) -> Bound:
-    """y = a b, or y += a b."""
-    if not add and y.ndim < 3 and y.flags.c_contiguous:
+    """y = a b, or y += a b; y has the dtype of a and b, or float32 where they are of a half type."""
+    wide = {} if a.dtype == y.dtype else {"dtype": y.dtype}  # or NumPy would compute, too, in the half type
+    if not add and not wide and y.ndim < 3 and y.flags.c_contiguous:
         return partial(np.dot, a, b, y)  # the same product half a microsecond sooner
     if not add:
-        return partial(np.matmul, a, b, y)
-    return in_turn([partial(add_piece, *piece) for piece in pieces(a, b, y)])
+        return partial(np.matmul, a, b, y, **wide)
+    return in_turn([partial(add_piece, *piece, **wide) for piece in pieces(a, b, y)])
 
 
 @matmul.cuda
 def launch_matmul(a: Any, b: Any, y: Any, add: bool) -> Bound:
-    from fusegrad.ops.matmul_kernels import bind_product  # here, since a CPU does not need it
+    from fusegrad.ops.gemm import bind_product  # here, since a CPU does not need it
 
     return bind_product(a, b, y, add=add)
 
@@ -48,7 +49,10 @@ def matmul_backward(
 
 @bound_op
 def column_sums(evaluator: str, x: Any, y: Any, add: bool = False) -> Bound:
-    """y = Σ x over the rows, or y += that; as a product with ones, which is several times faster than `sum`."""
+    """y = Σ x over the rows, or y += that; as a product with ones, which is several times faster than `sum`.
+
+    y has the dtype of x, or float32 where that is a half type.
+    """
     ones = np.ones_like(x, shape=(1, len(x)))
     return matmul.bound(evaluator, ones, x, y[None], add)
 
@@ -59,10 +63,10 @@ def launch_column_sums(x: Any, y: Any, add: bool) -> Bound:
     return launch_sums(x, y, outer=1, length=rows, inner=columns, add=add)
 
 
-def add_piece(a: Any, b: Any, y: Any) -> None:
+def add_piece(a: Any, b: Any, y: Any, **wide: Any) -> None:
     """y += a b for a y that fits the scratch of a thread."""
     (product,) = scratch.arrays(("_0",), y.shape, y.itemsize)
-    np.matmul(a, b, product)
+    np.matmul(a, b, product, **wide)
     np.add(y, product, y)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any, TypedDict
 
 from fusegrad.errors import perhaps
-from fusegrad.expr import Expr, ExpressionError, Function, clip, sign
+from fusegrad.expr import Expr, ExpressionError, Function, clip, sign, where
 from fusegrad.expr.node import argument, as_expr, rebuilt, topological
 from fusegrad.ops import BoundOp, loops
 from fusegrad.schedules import Schedule, as_schedule
 
 Copies = tuple[tuple[str, str], ...]
+PROCEED = "proceed"  # the number that tells a conditional update whether to take place
 
 
 class Limits(TypedDict, total=False):
@@ -89,8 +90,11 @@ class Optimizer:
         """The numbers of update `count` = 1, 2, …, always of the same names."""
         return {"rate": self.lr(count - 1)}
 
-    def update(self, decay: bool, copies: Copies = ()) -> BoundOp:
-        """The op that overwrites value and slots, of parameters with or without decay; see `loops.update`."""
+    def update(self, decay: bool, copies: Copies = (), conditional: bool = False) -> BoundOp:
+        """The op that overwrites value and slots, of parameters with or without decay; see `loops.update`.
+
+        A `conditional` one is also given the number `proceed`; if that is 0, everything stays what it is, bit by bit.
+        """
         known = self.known()
         outputs = self.new_values({name: known[name] for name in known if name != "scale"})
         value, strength = known["value"], self.weight_decay if decay else 0.0
@@ -101,7 +105,8 @@ class Optimizer:
             self.check("rate" in known, 'expects decoupled decay to find "rate" among its scalars')
             value = value - value * (known["rate"] * strength)  # value (1 - rate strength) would round the factor
         prepared = {known["value"]: value, known["grad"]: grad}
-        return self.traced(("value", *self.slots), tuple(rebuilt(output, prepared) for output in outputs), copies)
+        outputs = tuple(rebuilt(output, prepared) for output in outputs)
+        return self.traced(("value", *self.slots), outputs, copies, conditional)
 
     def known(self) -> dict[str, Expr]:
         """The arguments that an update may name."""
@@ -132,10 +137,18 @@ class Optimizer:
         self.check(fits, f"expects to return ({wanted}), got {len(outputs)}: {outputs}")
         return outputs
 
-    def traced(self, targets: tuple[str, ...], outputs: tuple[Expr, ...], copies: Copies = ()) -> BoundOp:
-        """The op that overwrites `targets` with `outputs`."""
+    def traced(
+        self, targets: tuple[str, ...], outputs: tuple[Expr, ...], copies: Copies = (), conditional: bool = False
+    ) -> BoundOp:
+        """The op that overwrites `targets` with `outputs`; if `conditional`, as `update` says."""
+        names = ["scale", *self.scalars(1)]
+        if conditional:
+            self.check(PROCEED not in self.known(), f"expects no slot or scalar called {PROCEED}, which is taken")
+            names.append(PROCEED)
+            pairs = zip(targets, outputs, strict=True)
+            outputs = tuple(where(argument(PROCEED) > 0, output, argument(target)) for target, output in pairs)
         read = {node.value for node in topological(outputs) if node.op == "argument"}
-        scalars = tuple(name for name in ("scale", *self.scalars(1)) if name in read)
+        scalars = tuple(name for name in names if name in read)
         return loops.update(Function(str(self), ("value", "grad", *self.slots), scalars, outputs), targets, copies)
 
     def check(self, condition: bool, message: str) -> None:

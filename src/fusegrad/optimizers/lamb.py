@@ -37,8 +37,8 @@ class LAMB(Moments):
     def scalars(self, count: int) -> dict[str, float]:
         return super().scalars(count) | {"ratio": 1.0}  # of which an update makes that of the parameter
 
-    def update(self, decay: bool, copies: Copies = ()) -> BoundOp:
-        look, step = self.look(decay), self.step(copies)
+    def update(self, decay: bool, copies: Copies = (), conditional: bool = False) -> BoundOp:
+        look, step = self.look(decay, conditional), self.step(copies, conditional)
 
         def bind(evaluator: str, **arrays: Any) -> Bound:
             parts = (look, trust_ratio, step)
@@ -47,20 +47,21 @@ class LAMB(Moments):
         names = tuple(dict.fromkeys([*look.__signature__.parameters, *step.__signature__.parameters]))
         return BoundOp(bind, names, loops=look.loops + step.loops)
 
-    def look(self, decay: bool) -> BoundOp:
+    def look(self, decay: bool, conditional: bool) -> BoundOp:
         """The first pass: the moments, and where to go."""
         known = self.known()
         value, correction1, correction2 = known["value"], known["correction1"], known["correction2"]
         grad = self.gradient(value, known["grad"] * known["scale"], decay)
         m, v = self.first(grad, known["m"]), self.second(grad, known["v"])
         adam = m / (sqrt(v) + correction2 * self.eps) * (correction2 / correction1)
-        return self.traced(("m", "v", "direction"), (m, v, adam + value * (self.weight_decay if decay else 0.0)))
+        direction = adam + value * (self.weight_decay if decay else 0.0)
+        return self.traced(("m", "v", "direction"), (m, v, direction), conditional=conditional)
 
-    def step(self, copies: Copies) -> BoundOp:
+    def step(self, copies: Copies, conditional: bool) -> BoundOp:
         """The second pass, when both norms are known."""
         known = self.known()
         value = known["value"] - known["direction"] * (known["rate"] * known["ratio"])
-        return self.traced(("value",), (value,), copies)
+        return self.traced(("value",), (value,), copies, conditional)
 
 
 def named(op: BoundOp, arrays: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""The factor of a loss that keeps gradients in the range of float16: it adapts, and says whether to take a step.
+
+Micikevicius et al., 2018, arXiv:1710.03740; the rule is that of PyTorch's GradScaler.  Of shape (4,) and float32, state
+holds the factor, how many good steps have been taken with it, how many have been skipped, and whether to take this one,
+1 or 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fusegrad.backend.cuda import namespace
+from fusegrad.backend.kernels import kernel
+from fusegrad.backend.signature import c_type
+from fusegrad.ops.grids import THREADS, WORTH_A_BLOCK, blocks
+from fusegrad.ops.norm import pieces
+from fusegrad.ops.op import Bound, in_turn, op
+
+FILE = "loss_scale.cu"
+LEAST, MOST = 1.0, 2.0**24
+
+
+@op
+def unscale(
+    state: Any,
+    scale: Any,
+    *,
+    gradients: tuple[Any, ...],
+    growth_interval: int = 2000,
+    growth: float = 2.0,
+    backoff: float = 0.5,
+) -> None:
+    """scale /= factor; then the factor grows after `growth_interval` steps whose gradients are finite, or backs off.
+
+    It stays between 1 and 2**24.  scale is 0-d, float32, and what gradients, which keep the factor, are to be
+    multiplied by.
+    """
+    factor, good, skipped, _ = map(float, state)
+    np.divide(scale, state[0], out=scale)
+    if not all(np.isfinite(piece).all() for array in gradients for piece in pieces(array)):
+        state[...] = max(factor * backoff, LEAST), 0, skipped + 1, 0
+    elif good + 1 >= growth_interval:
+        state[...] = min(factor * growth, MOST), 0, skipped, 1
+    else:
+        state[...] = factor, good + 1, skipped, 1
+
+
+@unscale.cuda
+def launch_unscale(
+    state: Any,
+    scale: Any,
+    *,
+    gradients: tuple[Any, ...],
+    growth_interval: int = 2000,
+    growth: float = 2.0,
+    backoff: float = 0.5,
+) -> Bound:
+    flaws, calls = bind_flaws(state, gradients)
+    run = kernel(state, FILE, "loss_scale_adapt")
+    numbers = flaws.size, growth_interval, growth, backoff, LEAST, MOST
+    return in_turn([*calls, run.bind((1,), (THREADS,), flaws, state, scale, *numbers)])
+
+
+def bind_flaws(like: Any, arrays: Sequence[Any]) -> tuple[Any, list[Bound]]:
+    """Space for a flag of each block, 1 where it saw a number that is not finite, and the launches that set them."""
+    grids = [blocks(array.size, WORTH_A_BLOCK) for array in arrays]
+    flaws = namespace(like).empty(sum(grids), "int32")
+    calls = []
+    for number, (array, grid) in enumerate(zip(arrays, grids, strict=True)):
+        run = kernel(array, FILE, f"loss_scale_flaws<{c_type(array.dtype)}>")
+        calls.append(run.bind((grid,), (THREADS,), array, flaws, array.size, sum(grids[:number])))
+    return flaws, calls
