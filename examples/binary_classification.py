@@ -1,4 +1,4 @@
-"""Two moons told apart by a network of 2, 4 and 1 units.
+"""Two moons told apart by a network of 2, 8 and 1 units.
 
 Often written: the hidden layer's gradient without the derivative of its activation; labels of shape (n,) beside outputs
 of shape (n, 1), whose difference NumPy silently makes (n, n); and labels drawn anew in every epoch, which leave nothing
@@ -24,7 +24,7 @@ def moons(samples, seed):
 
 def network():
     """The logit of the second moon: the sigmoid of the output unit is part of the loss."""
-    return fg.Sequential(fg.layers.Linear(4), fg.layers.Sigmoid(), fg.layers.Linear(1))
+    return fg.Sequential(fg.layers.Linear(8), fg.layers.Sigmoid(), fg.layers.Linear(1))
 
 
 def shapes_are_checked():

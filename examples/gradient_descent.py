@@ -37,7 +37,7 @@ def gradient_by_fusegrad(theta):
     inputs = [fg.Input(shape, "float64") for shape in ((5, 2), (2, 1), (5, 1))]
     a, weights, y = inputs
     loss = fg.mean((a @ weights - y) ** 2) / 2
-    program = fg.Program(inputs, loss, fg.ParamArena([], dtype="float64"), gradients_of=[weights])
+    program = fg.Program(inputs, loss, fg.ParamArena([], precision="float64"), gradients_of=[weights])
     program.forward(A, theta[:, None], Y[:, None])
     program.backward()
     return fg.to_numpy(program.gradient(weights))[:, 0]

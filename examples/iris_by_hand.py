@@ -66,7 +66,7 @@ def distance_to_fusegrad(params, x, labels):
     layers = fg.Sequential(fg.layers.Linear(3), fg.layers.Sigmoid(), fg.layers.Linear(2))
     values, target = fg.Input(x.shape, "float64"), fg.Input(labels.shape, "int64")
     loss = fg.losses.CrossEntropy()(layers(values), target)
-    program = fg.Program([values, target], loss, fg.ParamArena(layers, dtype="float64"), train=layers)
+    program = fg.Program([values, target], loss, fg.ParamArena(layers, precision="float64"), train=layers)
     first, _, last = layers.layers
     own = first.weight, first.bias, last.weight, last.bias
     for param, value in zip(own, params, strict=True):

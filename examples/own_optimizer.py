@@ -24,7 +24,7 @@ def difference(steps=50):
     """How far the loop ends from the same steps by whole arrays; both are in float64."""
     layer, x = fg.layers.Linear(3, bias=False), fg.Input((4, 5), "float64")
     loss = (layer(x) * layer(x)).sum()
-    program = fg.Program([x], loss, fg.ParamArena(layer, dtype="float64"), Signum(0.01))
+    program = fg.Program([x], loss, fg.ParamArena(layer, precision="float64"), Signum(0.01))
     batch, w = np.random.default_rng(0).normal(size=(4, 5)), layer.weight.value.copy()
     m = np.zeros_like(w)
     for _ in range(steps):

@@ -54,7 +54,7 @@ def engine():
     model = network()
     x, labels = fg.Input((60 * CLASSES, WIDTH), "float64"), fg.Input((60 * CLASSES,), "int64")
     loss = fg.losses.CrossEntropy()(model(x), labels)
-    return model, fg.Program([x, labels], loss, fg.ParamArena(model, dtype="float64"), train=model)
+    return model, fg.Program([x, labels], loss, fg.ParamArena(model, precision="float64"), train=model)
 
 
 def main(steps=2000, rate=1.0):

@@ -51,7 +51,7 @@ def test_the_perceptron_by_hand_learns_with_the_right_gradients():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_four_sigmoid_units_tell_two_moons_apart(seed):
+def test_eight_sigmoid_units_tell_two_moons_apart(seed):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra demo)")
     assert main_of("binary_classification")(seed) >= 0.97
 

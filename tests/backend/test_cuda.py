@@ -70,6 +70,14 @@ def test_the_callers_stream_is_back_after_an_error(cupy: StandIn, cuda: CudaBack
     assert log[-1] == (f"wait for {cuda.stream.name}", "null")
 
 
+def test_a_stream_that_the_caller_uses_without_a_block_stays_the_current_one(cupy: StandIn, cuda: CudaBackend) -> None:
+    stream = cupy.cuda.Stream(non_blocking=True).use()
+    with cupy.recording() as log:
+        cuda.zeros(3, "float32")
+    assert cupy.cuda.get_current_stream() is stream
+    assert [what for what, _ in log] == [f"wait for {stream.name}", "zeros", f"wait for {cuda.stream.name}"]
+
+
 def test_work_stays_on_the_device_on_which_the_backend_was_made(cupy: StandIn, cuda: CudaBackend) -> None:
     with cupy.cuda.Device(1):
         with cuda.using_stream():

@@ -48,6 +48,17 @@ def test_a_new_head_adopts_the_rest():
     assert not slots[1]["m/layers.2.weight"].any()
 
 
+def test_the_factor_of_the_loss_goes_along():
+    model = network()
+    old = ParamArena(model, precision="float16", backend="emulated")
+    old.scaling.restore([8, 5, 3, 1])
+    for precision in "float16", "float32":
+        arena = ParamArena(model, precision=precision, backend="emulated")
+        arena.adopt(old)
+        if precision == "float16":
+            assert arena.scaling.saved() == [8, 5, 3, 1]
+
+
 @pytest.mark.parametrize("program_first", [True, False])
 def test_training_goes_on_after_adopting_as_if_nothing_had_happened(program_first):
     def start():

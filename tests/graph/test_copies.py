@@ -23,12 +23,12 @@ def evaluator(request, monkeypatch, tmp_path):
     monkeypatch.setenv("FUSEGRAD_CACHE", str(tmp_path))
 
 
-def trained():
+def trained(**options):
     """A model after two steps and an evaluation, and the program that made the steps."""
     model = Sequential(Linear(5, "gelu"), Linear(2))
     x, target = Input((4, 3)), Input((4, 2))
     loss = losses.MSE()(model(x), target)
-    program = Program([x, target], loss, ParamArena(model), optimizers.Adam(0.1))
+    program = Program([x, target], loss, ParamArena(model, **options), optimizers.Adam(0.1))
     for _ in range(2):
         program.step(ROWS, ROWS[:, :2])
     model(ROWS)
@@ -55,3 +55,19 @@ def test_a_copy_trains_on_like_the_original():
     second = Program([x, target], losses.MSE()(twin(x), target), arena, optimizer)
     batch = ROWS, ROWS[:, :2]
     assert [float(second.step(*batch)) for _ in range(3)] == [float(program.step(*batch)) for _ in range(3)]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_in_half_precision_each_has_its_own_factor_of_the_loss(precision, evaluator):
+    model, program = trained(precision=precision, backend="emulated")
+    twin = copy.deepcopy(model)
+    arena, x, target = twin.layers[0].weight.arena, Input((4, 3)), Input((4, 2))
+    second = Program([x, target], losses.MSE()(twin(x), target), arena, program.optimizer_state.optimizer)
+    batch = ROWS, ROWS[:, :2]
+    assert [float(second.step(*batch)) for _ in range(3)] == [float(program.step(*batch)) for _ in range(3)]
+    assert arena.backend is program.arena.backend
+    if precision == "float16":
+        before = program.arena.scaling.saved()
+        arena.scaling.restore([4, 3, 2, 1])
+        assert float(arena.backend.number(arena.scaling.factor)) == 4
+        assert program.arena.scaling.saved() == before

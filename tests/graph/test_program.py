@@ -82,7 +82,7 @@ def test_two_half_batches_make_a_whole_one():
         return values, loss(layer(values[0]), values[1])
 
     whole, half = program(8), program(4)
-    arena = ParamArena(layer, dtype="float64")
+    arena = ParamArena(layer, precision="float64")
     whole, half = Program(*whole, arena, SGD()), Program(*half, arena, SGD())
     whole.forward(x, target)
     whole.backward()
@@ -227,7 +227,7 @@ def test_a_graph_deeper_than_the_stack():
     x = y = Input((2,), "float64")
     for _ in range(3000):
         y = 1.0 * y
-    program = Program([x], y.sum(), ParamArena([], dtype="float64"), gradients_of=[x])
+    program = Program([x], y.sum(), ParamArena([], precision="float64"), gradients_of=[x])
     assert float(program.forward([1, 2])) == 3
     program.backward()
     np.testing.assert_array_equal(program.gradient(x), [1, 1])

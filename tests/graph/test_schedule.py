@@ -74,7 +74,8 @@ def test_a_chain_needs_no_fill_and_no_addition():
         "gradient of the loss",
         "Total.backward",
         "Linear.backward",
-        "Linear.backward",  # with the ReLU in it
+        "Linear.backward through",  # with the ReLU in it
+        "Linear.backward",
     ]
 
 
@@ -161,7 +162,7 @@ def test_gradients_flow_through_frozen_layers():
 
 def test_stop_gradient_is_a_constant_to_what_is_differentiated():
     x = Input((2, 3), "float64")
-    stopped = program([x], (stop_gradient(x) * x).sum(), ParamArena([], dtype="float64"), gradients_of=[x])
+    stopped = program([x], (stop_gradient(x) * x).sum(), ParamArena([], precision="float64"), gradients_of=[x])
     array = np.random.default_rng(0).normal(size=(2, 3))
     stopped.forward(array)
     stopped.backward()
@@ -189,7 +190,7 @@ def test_several_outputs():
 def test_gradients_of_inputs_and_of_values_on_the_way():
     x = Input((2, 3), "float64")
     y = Square()(x)
-    both = program([x], (3 * y).sum(), ParamArena([], dtype="float64"), gradients_of=[x, y])
+    both = program([x], (3 * y).sum(), ParamArena([], precision="float64"), gradients_of=[x, y])
     array = np.random.default_rng(0).normal(size=(2, 3))
     both.forward(array)
     both.backward()

@@ -27,7 +27,7 @@ GENERATOR = np.random.default_rng(0)
 
 def evaluated(function, *arrays):
     values = [Input(array.shape, str(array.dtype)) for array in arrays]
-    (result,) = Program(values, function(*values), ParamArena([], dtype="float64")).evaluate(*arrays)
+    (result,) = Program(values, function(*values), ParamArena([], precision="float64")).evaluate(*arrays)
     return result
 
 

@@ -20,7 +20,7 @@ FORMULAS = [
 def test_values_and_derivatives(layer, y, derivative):
     x = Input(X.shape, "float64")
     output = layer(x)
-    program = Program([x], output.sum(), ParamArena([], dtype="float64"), keep=[output], gradients_of=[x])
+    program = Program([x], output.sum(), ParamArena([], precision="float64"), keep=[output], gradients_of=[x])
     program.forward(X)
     program.backward()
     np.testing.assert_allclose(program.read(output), y, rtol=1e-14)

@@ -12,7 +12,7 @@ from fusegrad.layers import Linear, Sequential
 def output(layer, x):
     value = Input(x.shape, str(x.dtype))
     y = layer(value)
-    return Program([value], y, ParamArena(layer, dtype=str(x.dtype), backend="cpu")).forward(x)
+    return Program([value], y, ParamArena(layer, precision=str(x.dtype), backend="cpu")).forward(x)
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (1, 1), (2, 3, 5), (2, 3, 4, 5)])

@@ -11,7 +11,7 @@ from fusegrad.layers import Add, Concat, Flatten, Reshape
 
 def run(function, *arrays):
     values = [Input(array.shape, str(array.dtype)) for array in arrays]
-    return Program(values, function(*values), ParamArena([], dtype="float64")).forward(*arrays)
+    return Program(values, function(*values), ParamArena([], precision="float64")).forward(*arrays)
 
 
 def numbers(*shape):

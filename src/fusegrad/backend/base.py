@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Shape = int | tuple[int, ...]
+Feed = Callable[[Sequence[Any]], None]
 
 
 class Backend(ABC):
@@ -53,6 +55,17 @@ class Backend(ABC):
         Raises ValueError unless the shapes are equal, and TypeError where the conversion would change the kind of
         number.
         """
+
+    @abstractmethod
+    def feeder(self, destinations: Sequence[Any]) -> Feed:
+        """A function that copies a list of arrays, from host or device, to the first of these contiguous arrays.
+
+        It works in this backend's order, and leaves the sources to the caller, who may overwrite them.
+        """
+
+    def capture(self, calls: Sequence[Callable[[], None]]) -> Callable[[], None]:
+        """The calls, bound launches that have run before, as one call: on a GPU one launch of a CUDA graph."""
+        return partial(self.run, list(calls))
 
     @abstractmethod
     def synchronize(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fusegrad.backend.base import Backend, Shape, check_copy
+from fusegrad.backend.base import Backend, Feed, Shape, check_copy
 from fusegrad.backend.cuda import cupy_module, is_on_device
 
 AT_ONCE = nullcontext()
@@ -55,6 +55,13 @@ class CpuBackend(Backend):
         if source.dtype is not destination.dtype or source.shape != destination.shape:
             check_copy(destination, source)
         destination[...] = source
+
+    def feeder(self, destinations: Sequence[Any]) -> Feed:
+        def feed(sources: Sequence[Any]) -> None:
+            for destination, source in zip(destinations, sources, strict=False):
+                self.copy_in(destination, source)
+
+        return feed
 
     def synchronize(self) -> None:
         pass

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fusegrad.backend.base import Backend, Shape, check_copy
+from fusegrad.backend.base import Backend, Feed, Shape, check_copy
 
 
 def cupy_module() -> Any:
@@ -35,7 +36,8 @@ class CudaBackend(Backend):
     """CuPy on the device that is current when the backend is made, in the order of one stream of its own.
 
     The stream does not synchronise with the default one, so that it can be captured; `using_stream` keeps order with
-    the stream that the caller uses, by events and without waiting on the host.
+    the stream that the caller uses, by events and without waiting on the host.  `copies` is the stream of copies from
+    the host.
     """
 
     name = evaluator = "cuda"
@@ -44,7 +46,8 @@ class CudaBackend(Backend):
     def __init__(self, cupy: Any) -> None:
         self.xp = cupy
         self.device = cupy.cuda.Device()
-        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self._own = threading.local()  # an event of each thread, which can be used again once it is waited for
+        self.stream, self.copies = (cupy.cuda.Stream(non_blocking=True) for _ in range(2))
 
     def empty(self, shape: Shape, dtype: DTypeLike) -> Any:
         with self.using_stream():
@@ -71,6 +74,17 @@ class CudaBackend(Backend):
             else:
                 destination.set(np.asarray(source, destination.dtype))
 
+    def feeder(self, destinations: Sequence[Any]) -> Feed:
+        from fusegrad.backend.feeder import Feeder  # here, since a CPU does not need it
+
+        with self.using_stream():
+            return Feeder(self, destinations)
+
+    def capture(self, calls: Sequence[Callable[[], None]]) -> Callable[[], None]:
+        from fusegrad.backend.captured import capture
+
+        return capture(self, calls)
+
     def synchronize(self) -> None:
         self.stream.synchronize()
 
@@ -86,8 +100,11 @@ class CudaBackend(Backend):
                 with self.stream:
                     yield
             finally:
+                caller.use()  # CuPy ends a block with the stream of the one around it, and forgets an earlier `use`
                 self._follow(caller, self.stream)
 
     def _follow(self, later: Any, earlier: Any) -> None:
         """Let what `later` is given from now on wait for what `earlier` was given so far."""
-        later.wait_event(earlier.record(self.xp.cuda.Event(disable_timing=True)))
+        if not hasattr(self._own, "event"):
+            self._own.event = self.xp.cuda.Event(disable_timing=True)
+        later.wait_event(earlier.record(self._own.event))

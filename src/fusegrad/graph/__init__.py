@@ -6,7 +6,7 @@ from fusegrad.graph.cache import LeastRecentlyUsed
 from fusegrad.graph.check import GradientError, check_gradients
 from fusegrad.graph.elementwise import Elementwise
 from fusegrad.graph.evaluation import flatten
-from fusegrad.graph.layer import Layer, Module
+from fusegrad.graph.layer import Chain, Layer, Module
 from fusegrad.graph.model import Input, Model
 from fusegrad.graph.optimization import Optimizer, SavedState
 from fusegrad.graph.param import Param
@@ -18,6 +18,7 @@ from fusegrad.initializers import Initializer
 
 __all__ = [
     "Arrays",
+    "Chain",
     "Elementwise",
     "GradientError",
     "GraphError",

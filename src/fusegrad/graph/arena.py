@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -12,14 +13,18 @@ from numpy.typing import NDArray
 
 from fusegrad import backend as backends
 from fusegrad.backend import Backend
+from fusegrad.backend.dtypes import dtype_of
 from fusegrad.graph.block import Block
 from fusegrad.graph.cache import LeastRecentlyUsed
 from fusegrad.graph.layer import Module, join
 from fusegrad.graph.layout import Layout
-from fusegrad.graph.optimization import Optimizer, OptimizerState, SavedState
+from fusegrad.graph.optimization import Flat, Optimizer, OptimizerState, SavedState
 from fusegrad.graph.param import Param
-from fusegrad.graph.spec import GraphError, require
+from fusegrad.graph.precision import precision_on
+from fusegrad.graph.scaling import LossScaling
+from fusegrad.graph.spec import Buffer, GraphError, require
 from fusegrad.graph.state import check_array, read_params, write_params
+from fusegrad.ops import elementwise
 
 Models = Module | Sequence[Module] | Mapping[str, Module]
 
@@ -30,20 +35,25 @@ class ParamArena:
     Args:
         models: a module, a list of modules, or a dict of named ones.
         seed: starts every parameter from its initializer, by name, so that a new head leaves other layers as they were.
-        dtype: of the parameters; "float64" for graphs whose inputs are float64.
+        precision: "float32", "float64" for graphs whose inputs are float64, or on a GPU "tf32", "bfloat16" or "float16"
+            (see `Precision`), in which programs over this arena then run graphs that are written in float32.
         backend: "cpu", "cuda", "emulated" or "auto"; default: the one that `fg.using` or `fg.select` chose.  It is
             captured here.
 
     Parameters with weight decay come first; each begins at a cache line, and gaps hold zeros.  `step` counts training
-    passes and, with `seed`, drives random layers.
+    passes and, with `seed`, drives random layers.  Under mixed precision `half` is a copy of `value`, which optimizers
+    keep up to date, and gradients of float16 are times the factor of `scaling`.
     Raises GraphError, and changes nothing, where a layer's widths are still unknown.  A later arena of the same model
     takes its parameters over (see `adopt`); programs of the earlier one then refuse to run.
     One arena serves one thread at a time.
     """
 
-    def __init__(self, models: Models, seed: int = 0, dtype: str = "float32", backend: str | None = None) -> None:
-        require(np.dtype(dtype) in ("float32", "float64"), "ParamArena", "dtype float32 or float64", dtype)
+    def __init__(self, models: Models, seed: int = 0, precision: str = "float32", backend: str | None = None) -> None:
         self.backend: Backend = backends.current() if backend is None else backends.resolve(backend)
+        self.precision = precision_on(self.backend, precision)
+        if self.precision.name != precision:
+            warnings.warn(f'precision "{precision}" runs in float32 on the backend "{self.backend.name}"', stacklevel=2)
+        self.dtype = dtype = self.precision.master
         named = list(named_params(models))
         for name, param in named:
             if not param.is_settled:
@@ -52,11 +62,14 @@ class ParamArena:
         state = [pair for pair in named if not pair[1].trainable]
         self.params = dict(learnt + state)
         self.layout, self.state_layout = (Layout(param for _, param in pairs) for pairs in (learnt, state))
-        self.dtype, self.block = np.dtype(dtype).name, Block(self.backend)
+        self.block = Block(self.backend)
         self.value, self.grad = (self.backend.zeros((self.layout.size,), dtype) for _ in range(2))
         self.state = self.backend.zeros((self.state_layout.size,), dtype)
         self.seed, self.step = (self.backend.zeros((), "uint64") for _ in range(2))
-        self.version = 0
+        compute = dtype_of(self.precision.compute)
+        self.half = self.backend.zeros((self.layout.size,), compute) if self.precision.is_mixed else None
+        self.scaling = LossScaling(self.backend) if self.precision.scales_loss else None
+        self.is_stale = True
         self.optimizer_states: dict[Optimizer, OptimizerState] = {}
         self.inherited: dict[Optimizer, SavedState] = {}
         self.evaluations: dict[Hashable, LeastRecentlyUsed[Any]] = {}
@@ -92,6 +105,15 @@ class ParamArena:
         require(param.trainable, "grad", "a trainable parameter", param)
         return self.layout.view(self.grad, param)
 
+    def arrays_of(self, param: Param) -> dict[Buffer, Any]:
+        """The arrays behind the buffers of a parameter: values, gradient, and values in half precision."""
+        arrays = {param.data: self.view(param)}
+        if param.trainable:
+            arrays[param.gradient] = self.grad_view(param)
+        if param.trainable and self.half is not None:
+            arrays[param.half] = self.layout.view(self.half, param)
+        return arrays
+
     def write(self, param: Param, array: Any) -> None:
         """Copy `array` over the parameter; GraphError unless the shapes are equal."""
         check_array(param.name, param, array)
@@ -99,21 +121,29 @@ class ParamArena:
         self.changed()
 
     def changed(self) -> None:
-        """Say that values were written from outside, so that whatever was derived from them is made anew."""
-        self.version += 1
+        """Say that values were written from outside; copies in half precision are made anew before they are read."""
+        self.is_stale = True
+
+    def refresh(self) -> None:
+        """Make the copies in half precision anew where values were written from outside."""
+        if self.is_stale and self.half is not None:
+            self.backend.run([elementwise.cast.bound(self.backend.evaluator, self.value, self.half)])
+        self.is_stale = False
 
     def optimizer_state(self, optimizer: Optimizer, params: Sequence[Param]) -> OptimizerState:
         """The state of `optimizer` here, shared by all programs that use it; GraphError if they train other things."""
         if optimizer not in self.optimizer_states:
-            self.optimizer_states[optimizer] = OptimizerState(
-                optimizer, params, self.layout, self.value, self.grad, self.backend
-            )
+            self.optimizer_states[optimizer] = OptimizerState(optimizer, params, self.flat())
             if optimizer in self.inherited:
                 self.optimizer_states[optimizer].restore(self.inherited.pop(optimizer), strict=False)
         state = self.optimizer_states[optimizer]
         if set(state.params) != set(params):
             raise GraphError(f"{optimizer} trains other parameters of this arena already; make a second optimizer")
         return state
+
+    def flat(self) -> Flat:
+        """What optimizers work on."""
+        return Flat(self.layout, self.value, self.grad, self.half, self.scaling, self.backend)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Fresh host copies of every parameter by name, with state that is not learnt."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from fusegrad.expr.trace import traced
 from fusegrad.graph.layer import Layer
+from fusegrad.graph.precision import HALF
 from fusegrad.graph.spec import Arrays, GraphError, Spec, require
 from fusegrad.ops import arithmetic
 from fusegrad.ops.matmul import matmul, matmul_backward
@@ -61,6 +62,8 @@ class Divide(Layer):
 
 class MatMul(Layer):
     """y = a b for matrices, or stacks of as many matrices.  Shapes: a (…, m, k), b (…, k, n), y (…, m, n)."""
+
+    computes_in = HALF
 
     forward, backward = matmul, matmul_backward
 

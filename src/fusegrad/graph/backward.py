@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
-from fusegrad.graph.calls import Call, known_arrays, make_call, parameters
+from fusegrad.graph.calls import LOSS_SCALE, Call, known_arrays, make_call, parameters
 from fusegrad.graph.demand import Demand
 from fusegrad.graph.fuse import Numbered
 from fusegrad.graph.param import Param
@@ -33,7 +33,8 @@ class BackwardScheduler:
     def run(self, add_to_params: bool) -> list[Call]:
         self.written = {param.gradient for param in self.demand.params} if add_to_params else set()
         self.written.add(self.loss.grad)
-        self.calls = [Call("gradient of the loss", elementwise.fill, (self.loss.grad, 1.0))]
+        fill, copy = (elementwise.fill, (self.loss.grad, 1.0)), (elementwise.copy, (LOSS_SCALE, self.loss.grad))
+        self.calls = [Call("gradient of the loss", *(copy if self.demand.scaled else fill))]
         for index, node in reversed(self.nodes):
             self.differentiate(index, node)
         self.check_reached()

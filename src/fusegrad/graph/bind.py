@@ -5,66 +5,86 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fusegrad.graph.arena import ParamArena
-from fusegrad.graph.calls import SEED, STEP, Call
+from fusegrad.backend.base import Feed
+from fusegrad.backend.dtypes import dtype_of
+from fusegrad.graph.calls import LOSS_SCALE, SEED, STEP, Call
 from fusegrad.graph.feed import Place, index_limits
-from fusegrad.graph.plan import Plan
-from fusegrad.graph.schedule import Schedule
 from fusegrad.graph.spec import Buffer, Constant, Spec
-from fusegrad.graph.value import Node, Value
+from fusegrad.graph.value import Value
 from fusegrad.ops import Op, counter
 from fusegrad.ops.op import InTurn
+
+if TYPE_CHECKING:
+    from fusegrad.graph.program import Program
 
 Pass = list[Callable[[], None]]
 
 
 @dataclass(frozen=True)
 class Bound:
-    """The passes with every pointer fixed, and the arrays behind the buffers."""
+    """The passes with every pointer fixed, the arrays behind the buffers, and the way in for those of a batch.
+
+    `feed` copies a batch to its places and then, in programs with an optimizer, the numbers of the next update to
+    theirs.  A forward pass ends by delivering the loss.
+    """
 
     places: Sequence[Place]
+    feed: Feed
     forward: Pass
     backward: Pass
     adding: Pass
-    step: Pass  # forward, backward and update in one
+    step: Pass  # forward, backward and update in one, and what follows them
     arrays: Mapping[Buffer, Any]
 
 
-def bind(
-    schedule: Schedule,
-    plan: Plan,
-    inputs: Sequence[Value],
-    nodes: Sequence[Node],
-    arena: ParamArena,
-    memory: Any,
-    updates: Pass,
-) -> Bound:
+def bind(program: Program, memory: Any) -> Bound:
     """Lay arrays over `memory` as planned, add those of the arena, and bind all calls to them."""
-    arrays = {buffer: view(memory, offset, buffer.spec) for buffer, offset in plan.offsets.items() if buffer.spec}
-    arrays |= {SEED: arena.seed, STEP: arena.step}
-    for param in dict.fromkeys(param for node in nodes for param in node.layer.layer_params().values()):
-        arrays[param.data] = arena.view(param)
-        if param.trainable:
-            arrays[param.gradient] = arena.grad_view(param)
-
-    used = (buffer for call in [*schedule.forward, *schedule.backward] for buffer in call.buffers())
-    arrays |= {buffer: arena.backend.asarray(buffer.array) for buffer in used if isinstance(buffer, Constant)}
-
-    def bound(calls: Sequence[Call]) -> Pass:
-        arguments = [[resolve(item, arrays) for item in call.arguments] for call in calls]
-        pairs = zip(calls, arguments, strict=True)
-        return [bound_call(call.function, items, arena.backend.evaluator) for call, items in pairs]
-
-    limits = index_limits(nodes)
-    named = [(value.name or f"input {i}", value) for i, value in enumerate(inputs)]
-    places = [Place(name, arrays[value.data], limits.get(value, ())) for name, value in named]
-    forward, backward, adding = (bound(calls) for calls in (schedule.forward, schedule.backward, schedule.adding))
+    schedule, arena, state = program.schedule, program.arena, program.optimizer_state
+    arrays = laid_out(program, memory)
+    passes = schedule.forward, schedule.backward, schedule.adding
+    forward, backward, adding = (bound_calls(calls, arrays, arena.backend.evaluator) for calls in passes)
     if schedule.trained:
         counting = counter.count.bound(arena.backend.evaluator, arena.step)
         forward.insert(0, counting)  # before all draws, so that backward can repeat them
-    return Bound(places, forward, backward, adding, [*single([*forward, *backward, *updates])], arrays)
+    if program.ring is not None:
+        forward.append(program.ring.delivery(arrays[program.outputs[0].data]))
+    places = places_of(program, arrays)
+    numbers = [] if state is None else [state.device]
+    feed = arena.backend.feeder([*(place.destination for place in places), *numbers])
+    ending = [
+        op.bound(arena.backend.evaluator, *(arrays[x.data] if isinstance(x, Value) else x for x in arguments))
+        for op, arguments in program.afterwards
+    ]
+    step = [*single([*forward, *backward, *program.updates, *ending])]
+    return Bound(places, feed, forward, backward, adding, step, arrays)
+
+
+def laid_out(program: Program, memory: Any) -> dict[Buffer, Any]:
+    """The array of every buffer: in `memory`, in the arena, or a constant."""
+    arena, schedule = program.arena, program.schedule
+    offsets = program.plan.offsets.items()
+    arrays = {buffer: view(memory, offset, buffer.spec) for buffer, offset in offsets if buffer.spec}
+    arrays |= {SEED: arena.seed, STEP: arena.step}
+    if arena.scaling is not None:
+        arrays[LOSS_SCALE] = arena.scaling.factor
+    for param in dict.fromkeys(param for node in program.nodes for param in node.layer.layer_params().values()):
+        arrays |= arena.arrays_of(param)
+    used = (buffer for call in [*schedule.forward, *schedule.backward] for buffer in call.buffers())
+    return arrays | {buffer: arena.backend.asarray(buffer.array) for buffer in used if isinstance(buffer, Constant)}
+
+
+def places_of(program: Program, arrays: Mapping[Buffer, Any]) -> list[Place]:
+    """Where the arrays of a batch go."""
+    limits = index_limits(program.nodes)
+    named = [(value.name or f"input {i}", value) for i, value in enumerate(program.inputs)]
+    return [Place(name, arrays[value.data], limits.get(value, ())) for name, value in named]
+
+
+def bound_calls(calls: Sequence[Call], arrays: Mapping[Buffer, Any], evaluator: str) -> Pass:
+    arguments = [[resolve(item, arrays) for item in call.arguments] for call in calls]
+    return [bound_call(call.function, items, evaluator) for call, items in zip(calls, arguments, strict=True)]
 
 
 def single(calls: Pass) -> Iterator[Callable[[], None]]:
@@ -77,7 +97,7 @@ def single(calls: Pass) -> Iterator[Callable[[], None]]:
 
 
 def view(memory: Any, offset: int, spec: Spec) -> Any:
-    return memory[offset : offset + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+    return memory[offset : offset + spec.nbytes].view(dtype_of(spec.dtype)).reshape(spec.shape)
 
 
 def bound_call(function: Callable[..., None], arguments: Sequence[Any], evaluator: str) -> Callable[[], None]:

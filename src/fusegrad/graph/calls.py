@@ -7,21 +7,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fusegrad.backend.dtypes import HALVES
 from fusegrad.errors import perhaps
-from fusegrad.graph.layer import buffers_of
+from fusegrad.graph.layer import Chain, buffers_of
 from fusegrad.graph.spec import Buffer, GraphError
 from fusegrad.graph.value import Node
 
 SEED, STEP = Buffer(), Buffer()  # 0-d arrays of the arena, delivered to passes that name `seed` and `step`
+LOSS_SCALE = Buffer()  # likewise: the gradient of the loss under loss scaling
 
 
 @dataclass(frozen=True)
 class Call:
-    """One step of a schedule: a function and, in the order of its parameters, buffers, tuples of them, constants."""
+    """One step of a schedule: a function and, in the order of its parameters, buffers, tuples of them, constants.
+
+    `chain` is that of the layer whose backward pass it is, else None.
+    """
 
     label: str
     function: Callable[..., None]
     arguments: tuple[Any, ...]
+    chain: Chain | None = None
 
     def buffers(self) -> Iterator[Buffer]:
         for argument in self.arguments:
@@ -35,8 +41,14 @@ def known_arrays(index: int, node: Node) -> dict[str, Any]:
     known: dict[str, Any] = dict.fromkeys(node.layer.absent())  # first, so that none of them hides an array
     known |= {name: buffers_of(argument, "data") for name, argument in node.inputs.items()}
     known |= {name: value.data for name, value in node.outputs.items()} | node.extra
-    known |= {name: param.data for name, param in node.layer.layer_params().items()}
+    halves = reads_halves(node)
+    known |= {n: p.half if halves and p.trainable else p.data for n, p in node.layer.layer_params().items()}
     return known | {"seed": SEED, "step": STEP, "node": index}
+
+
+def reads_halves(node: Node) -> bool:
+    """Whether a node computes in half precision, and its parameters are to come in it."""
+    return any(value.dtype in HALVES for value in node.input_values())
 
 
 def make_call(node: Node, name_of_pass: str, known: dict[str, Any]) -> Call:
@@ -47,7 +59,8 @@ def make_call(node: Node, name_of_pass: str, known: dict[str, Any]) -> Call:
     for name in names:
         if name not in known:
             raise GraphError(f"{label} names {name!r}, which is not an array of this layer{perhaps(name, known)}")
-    return Call(label, function, tuple(known[name] for name in names))
+    chain = node.layer.chain if name_of_pass == "backward" else None
+    return Call(label, function, tuple(known[name] for name in names), chain)
 
 
 def parameters(function: Callable[..., None]) -> list[str]:

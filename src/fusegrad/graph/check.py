@@ -84,7 +84,9 @@ class Probe:
         weights = [Value(value.spec) for value in outputs]
         terms = [total(value * weight) for value, weight in zip(outputs, weights, strict=True)]
         loss = reduce(add, terms)
-        self.arena = ParamArena(layer if isinstance(layer, Module) else [], seed=seed, dtype="float64", backend="cpu")
+        self.arena = ParamArena(
+            layer if isinstance(layer, Module) else [], seed=seed, precision="float64", backend="cpu"
+        )
         self.params = [param for param in self.arena.params.values() if param.trainable]
         self.places, self.moved = list(wrt), [inputs[i] for i in wrt]
         require(bool(self.params or self.moved), layer, "a parameter or a floating-point input", "neither")

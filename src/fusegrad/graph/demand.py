@@ -16,18 +16,22 @@ Trainable = Module | Param | Iterable[Module | Param]
 
 @dataclass(frozen=True)
 class Demand:
-    """What a program wants gradients of; `every_one`: it is an error if one of the parameters gets none."""
+    """What a program wants gradients of.
+
+    `every_one`: it is an error if one of the parameters gets none.  `scaled`: they are to be times the loss scale.
+    """
 
     params: Collection[Param]
     values: Collection[Value]
     every_one: bool
+    scaled: bool
 
     def __bool__(self) -> bool:
         return bool(self.params or self.values)
 
 
 def demand_of(
-    nodes: Sequence[Node], gradients_of: Sequence[Value], train: Trainable | None, by_default: bool
+    nodes: Sequence[Node], gradients_of: Sequence[Value], train: Trainable | None, by_default: bool, scaled: bool
 ) -> Demand:
     """The parameters that `train` names, or all trainable ones of the nodes if that is the default, and the Values."""
     if train is not None:
@@ -35,7 +39,7 @@ def demand_of(
     else:
         params = [param for node in nodes for param in node.layer.layer_params().values()] if by_default else []
     wanted = dict.fromkeys(param for param in params if param.trainable)
-    return Demand(wanted, gradients_of, every_one=train is not None)
+    return Demand(wanted, gradients_of, every_one=train is not None, scaled=scaled)
 
 
 def params_of(train: Trainable) -> Iterator[Param]:

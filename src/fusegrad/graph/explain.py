@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusegrad.graph.calls import SEED, STEP, Call
+from fusegrad.graph.calls import LOSS_SCALE, SEED, STEP, Call
+from fusegrad.graph.precision import Precision
 from fusegrad.graph.schedule import Schedule
 from fusegrad.graph.spec import Buffer, Constant, Spec
 from fusegrad.graph.value import Node
 from fusegrad.ops.op import one_per_element
 
 
-def specs_of(nodes: Sequence[Node], dtype: str) -> dict[Buffer, Spec]:
+def specs_of(nodes: Sequence[Node], precision: Precision) -> dict[Buffer, Spec]:
     """The Specs of all that the planner does not place: parameters, their gradients, constants, seed and step."""
-    specs: dict[Buffer, Spec] = {SEED: Spec((), "uint64"), STEP: Spec((), "uint64")}
+    dtype, half = precision.master, precision.compute
+    specs: dict[Buffer, Spec] = {SEED: Spec((), "uint64"), STEP: Spec((), "uint64"), LOSS_SCALE: Spec((), dtype)}
     for node in nodes:
         for param in node.layer.layer_params().values():
             specs |= dict.fromkeys([param.data, param.gradient], Spec(param.shape, dtype))
+            specs[param.half] = Spec(param.shape, half)
         for item in node.extra.values():
             if isinstance(item, Constant):
                 specs[item] = Spec(item.array.shape, item.array.dtype.name)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.backend import Backend
 from fusegrad.graph.spec import GraphError, require
 from fusegrad.graph.value import Node, Value
 
@@ -67,11 +66,6 @@ def check_batch(places: Sequence[Place], batch: Sequence[Any]) -> list[Any]:
             limit.check(place.name, source)
         sources.append(source)
     return sources
-
-
-def feed(backend: Backend, places: Sequence[Place], sources: Sequence[Any]) -> None:
-    for place, source in zip(places, sources, strict=True):
-        backend.copy_in(place.destination, source)
 
 
 def index_limits(nodes: Iterable[Node]) -> dict[Value, list[Limit]]:

@@ -16,13 +16,13 @@ from fusegrad.graph.value import Node, Value
 Numbered = tuple[int, Node]  # a node with its place among all nodes of the graph, the coordinate of its random draws
 
 
-def fuse(nodes: Sequence[Node], kept: Collection[Value]) -> list[Numbered]:
+def fuse(nodes: Sequence[Numbered], kept: Collection[Value]) -> list[Numbered]:
     """The nodes that compute the same, fewer where possible; no Value of `kept` is left out."""
-    readers = Counter(value for node in nodes for value in set(node.input_values()))
+    readers = Counter(value for _, node in nodes for value in set(node.input_values()))
     readers.update(kept)
     fused: dict[Value, Numbered] = {}  # by the output of nodes with one output
     result: dict[Numbered, None] = {}
-    for index, node in enumerate(nodes):
+    for index, node in nodes:
         new = node
         if is_elementwise(node):
             for value in list(node.input_values()):

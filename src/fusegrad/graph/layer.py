@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,10 @@ import numpy as np
 from fusegrad.errors import perhaps
 from fusegrad.expr import Function
 from fusegrad.graph.param import Param
+from fusegrad.graph.precision import INPUTS
 from fusegrad.graph.spec import Arrays, Buffer, Constant, GraphError, require
 from fusegrad.graph.value import Argument, Node, Value
+from fusegrad.ops import Op
 
 
 class Module:
@@ -59,6 +63,20 @@ class Module:
         return type(self).__name__
 
 
+@dataclass(frozen=True)
+class Chain:
+    """What a layer y = f(x weightᵀ + bias) offers for joining its backward pass with those of its neighbours.
+
+    Its pass names dy, weight, dx, add_dx, dbias, add_dbias and, where f is not the identity, dh and what f' is computed
+    from.  `function` is f; `after_dh` the pass for a dy that is dh; `through` gives, for the f of a layer below, the op
+    that computes dx as dh of that layer, and its dbias.
+    """
+
+    function: Function
+    after_dh: Op
+    through: Callable[[Function], Op]
+
+
 class Layer(Module):
     """A kind of node: shape inference, a forward pass and a backward pass.
 
@@ -78,18 +96,25 @@ class Layer(Module):
     plan: Callable[..., Arrays]
     forward: Callable[..., None]
     backward: Callable[..., None] | None
+    chain: Chain | None = None  # of layers whose backward pass can be joined with that of the layer below
     rearranged: Callable[[Any], Any] | None = None  # of layers that only move elements: the output for an input
     elementwise: Function | None = None  # of layers that only compute every element by a scalar function: that
+    computes_in: str = INPUTS  # under mixed precision, see `precision`
 
     def __call__(self, *inputs: Value, **named: Value) -> Any:
         """Trace one call: a Value, or a tuple of Values where the layer has several outputs."""
         arguments = self.bind_inputs(inputs, named)
-        arrays = self.plan(*spec_of(list(arguments.args)), **spec_of(arguments.kwargs))
+        arrays = self.planned(arguments.arguments)
         node = self.node(dict(arguments.arguments), arrays)
         node.outputs = {name: Value(spec, node) for name, spec in arrays.outputs.items()}
         self.check_names(node)
         outputs = tuple(node.outputs.values())
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def planned(self, inputs: Mapping[str, Argument]) -> Arrays:
+        """What `plan` makes of the Specs of these inputs, by the names that it gives them."""
+        arguments = inspect.BoundArguments(inspect.signature(self.plan), OrderedDict(inputs))
+        return self.plan(*spec_of(list(arguments.args)), **spec_of(arguments.kwargs))
 
     def node(self, inputs: dict[str, Argument], arrays: Arrays) -> Node:
         """A node of this layer, as yet without outputs."""
@@ -99,7 +124,7 @@ class Layer(Module):
 
     def in_place_of(self, node: Node, inputs: Mapping[str, Argument]) -> Node:
         """A node of this layer that computes the outputs of `node` from `inputs`."""
-        arrays = self.plan(**spec_of(dict(inputs)))
+        arrays = self.planned(inputs)
         new = self.node(dict(inputs), arrays)
         new.outputs = dict(zip(arrays.outputs, node.outputs.values(), strict=True))
         return new

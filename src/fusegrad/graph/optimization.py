@@ -15,8 +15,11 @@ from fusegrad.errors import perhaps
 from fusegrad.graph.calls import parameters
 from fusegrad.graph.layout import Layout, aligned
 from fusegrad.graph.param import Param
+from fusegrad.graph.scaling import LossScaling
 from fusegrad.graph.spec import GraphError
 from fusegrad.ops import Op, norm
+
+Copies = tuple[tuple[str, str], ...]
 
 
 class Optimizer(Protocol):
@@ -26,7 +29,9 @@ class Optimizer(Protocol):
     `update(decay)` gives the op for parameters with or without decay, which may name `value`, `grad` and the slots,
     flat arrays that it overwrites; the scalars as 0-d arrays; and `scale`, by which gradients are to be multiplied.
     `decays` says whether the two differ, and `per_parameter` whether the op is for one parameter at a time, else it is
-    for a stretch of many.
+    for a stretch of many.  Under mixed precision `update` is given `copies`, pairs of a further array and the one whose
+    new values it gets; and under loss scaling `conditional`, and then names `proceed`, 0-d, and does nothing where that
+    is 0.
     """
 
     slots: tuple[str, ...]
@@ -36,7 +41,7 @@ class Optimizer(Protocol):
     @property
     def decays(self) -> bool: ...
     def scalars(self, count: int) -> Mapping[str, float]: ...
-    def update(self, decay: bool) -> Op: ...
+    def update(self, decay: bool, copies: Copies = (), conditional: bool = False) -> Op: ...
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,24 @@ class SavedState:
     slots: dict[str, NDArray[Any]]
 
 
-class OptimizerState:
-    """Slots and scalars of one optimizer for what it trains; `layout` says where that lies in `value` and `grad`."""
+@dataclass(frozen=True)
+class Flat:
+    """The flat arrays of an arena: values, gradients, and values in half precision, and where parameters lie."""
 
-    def __init__(
-        self, optimizer: Optimizer, params: Sequence[Param], layout: Layout, value: Any, grad: Any, backend: Backend
-    ) -> None:
-        self.optimizer, self.value, self.grad, self.backend = optimizer, value, grad, backend
+    layout: Layout
+    value: Any
+    grad: Any
+    half: Any
+    scaling: LossScaling | None
+    backend: Backend
+
+
+class OptimizerState:
+    """Slots and scalars of one optimizer for what it trains of the flat arrays."""
+
+    def __init__(self, optimizer: Optimizer, params: Sequence[Param], flat: Flat) -> None:
+        self.optimizer, self.flat, self.backend = optimizer, flat, flat.backend
+        backend, value, layout = flat.backend, flat.value, flat.layout
         self.params = sorted(params, key=layout.places.__getitem__)
         groups = [[param] for param in self.params] if optimizer.per_parameter else [self.params]
         self.ranges = [part for group in groups for part in layout.ranges(group, by_decay=optimizer.decays)]
@@ -65,27 +81,48 @@ class OptimizerState:
         self.device = backend.asarray(self.host)
         self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in enumerate(names)}
         self.count = 0
+        self.feed = backend.feeder([self.device])
         with backend.using_stream():  # and on its device, for what kernels need beside their arrays
             self.updates = self.bind()
 
     def prepare(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy.  Count it when it was made."""
-        self.host[:] = self.pick({**self.optimizer.scalars(self.count + 1), "scale": scale})
+        self.host[:] = self.numbers(self.count + 1, scale)
         if self.device is not self.host:
-            self.backend.copy_in(self.device, self.host)
+            self.feed([self.host])
+
+    def numbers_to_feed(self) -> list[Any]:
+        """The numbers of the next update, for a program that copies them in with its batch."""
+        self.host[:] = self.numbers(self.count + 1, 1.0)
+        return [] if self.device is self.host else [self.host]
+
+    def numbers(self, count: int, scale: float) -> tuple[float, ...]:
+        """The scalars of update `count` = 1, 2, …"""
+        picked: tuple[float, ...] = self.pick({**self.optimizer.scalars(count), "scale": scale})
+        return picked
 
     def bind(self) -> list[Callable[[], None]]:
-        """The calls of an update, bound to their arrays: clipping, then one update per stretch of the arena."""
+        """The calls of an update, bound to their arrays: scaling, clipping, then an update per stretch of the arena."""
         stretches = list(self.stretches())
-        ops = {decay: self.optimizer.update(decay) for decay in sorted({part.decay for part in self.ranges})}
+        ops = {decay: self.op(decay) for decay in sorted({part.decay for part in self.ranges})}
         pairs = zip(self.ranges, stretches, strict=True)
         updates = [self.bind_by_name(ops[part.decay], arrays) for part, arrays in pairs]
-        if self.optimizer.clip_norm is None:
-            return updates
-        gradients = tuple(arrays["grad"] for arrays in stretches)
-        options = {"gradients": gradients, "limit": self.optimizer.clip_norm}
-        clip = norm.clip_scale.bound(self.backend.evaluator, self.scalars["scale"], **options)
-        return [clip, *updates]
+        return [*self.bind_scale(tuple(arrays["grad"] for arrays in stretches)), *updates]
+
+    def bind_scale(self, gradients: tuple[Any, ...]) -> Iterator[Callable[[], None]]:
+        """The calls that make of `scale` what gradients are to be multiplied by."""
+        scale, limit = self.scalars["scale"], self.optimizer.clip_norm
+        if self.flat.scaling is not None:
+            yield self.flat.scaling.unscale(scale, gradients)
+        if limit is not None:
+            yield norm.clip_scale.bound(self.backend.evaluator, scale, gradients=gradients, limit=limit)
+
+    def op(self, decay: bool) -> Op:
+        """The update, as mixed precision wants it."""
+        options: dict[str, Any] = {} if self.flat.half is None else {"copies": (("half", "value"),)}
+        if self.flat.scaling is not None:
+            options["conditional"] = True
+        return self.optimizer.update(decay, **options)
 
     def bind_by_name(self, update: Op, known: Mapping[str, Any]) -> Callable[[], None]:
         names = parameters(update)
@@ -101,7 +138,11 @@ class OptimizerState:
             own = slice(stretch.start, stretch.stop)
             start = aligned(stop)
             stop = start + stretch.stop - stretch.start
-            known = {"value": self.value[own], "grad": self.grad[own], **self.scalars}
+            known = {"value": self.flat.value[own], "grad": self.flat.grad[own], **self.scalars}
+            if self.flat.half is not None:
+                known["half"] = self.flat.half[own]
+            if self.flat.scaling is not None:
+                known["proceed"] = self.flat.scaling.proceed
             known |= {name: array[start:stop] for name, array in self.slots.items()}
             yield known
 

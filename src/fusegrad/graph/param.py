@@ -36,6 +36,7 @@ class Param:
     def __init__(self, shape: Shape, init: Initializer, *, decay: bool = True, trainable: bool = True) -> None:
         self.init, self.decay, self.trainable = init, decay, trainable
         self.data, self.gradient = Buffer(), Buffer()
+        self.half = Buffer()  # the copy of `data` that layers in half precision read
         self.name = "this parameter"
         self.arena: Home | None = None
         self.extents = shape

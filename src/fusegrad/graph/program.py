@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
+from fusegrad.graph import phases
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.bind import Bound, bind
+from fusegrad.graph.captured_steps import CapturedSteps
 from fusegrad.graph.demand import Trainable, check_graph, demand_of
 from fusegrad.graph.explain import explained, specs_of
-from fusegrad.graph.feed import check_batch, feed
-from fusegrad.graph.fuse import fuse
+from fusegrad.graph.feed import check_batch
 from fusegrad.graph.optimization import Optimizer, OptimizerState
-from fusegrad.graph.plan import Plan, plan_memory
 from fusegrad.graph.scalar import Ring, Scalar
-from fusegrad.graph.schedule import make_schedule
 from fusegrad.graph.spec import GraphError, require
 from fusegrad.graph.value import Value, toposort
+from fusegrad.ops import Op
 
 
 class Program:
@@ -31,6 +31,8 @@ class Program:
             The others are constants here, without gradients, while gradients flow through them.
         keep: Values whose arrays can be read after a step.
         gradients_of: Values whose gradients can be read after a step.
+        afterwards: ops with their arguments, which `step` runs at its end; of the arguments, Values stand for their
+            arrays in that step.
 
     Without optimizer, `train` and `gradients_of` the program evaluates: layers run their `predict` pass.
     Raises GraphError if a graph input is missing, a pass names an unknown array, or no gradient reaches what it trains.
@@ -46,25 +48,30 @@ class Program:
         train: Trainable | None = None,
         keep: Sequence[Value] = (),
         gradients_of: Sequence[Value] = (),
+        afterwards: Sequence[tuple[Op, tuple[Any, ...]]] = (),
     ) -> None:
         self.inputs, self.arena = list(inputs), arena
         self.outputs = [output] if isinstance(output, Value) else list(output)
         require(len(self.outputs) > 0, "Program", "an output", output)
-        self.keep, self.gradients_of = [*self.outputs, *keep], list(gradients_of)
+        self.afterwards = list(afterwards)
+        read_afterwards = [item for _, arguments in afterwards for item in arguments if isinstance(item, Value)]
+        self.keep, self.gradients_of = [*self.outputs, *keep, *read_afterwards], list(gradients_of)
         self.nodes = toposort(self.keep)
         check_graph(self.nodes, self.inputs, self.keep, arena)
-        self.demand = demand_of(self.nodes, self.gradients_of, train, by_default=optimizer is not None)
+        scaled = optimizer is not None and arena.scaling is not None
+        self.demand = demand_of(self.nodes, self.gradients_of, train, optimizer is not None, scaled)
         self.differentiates = bool(self.demand)
         self.check_loss()
-        fused = fuse(self.nodes, self.keep + self.gradients_of)
-        self.schedule = make_schedule(fused, self.outputs[0], arena.dtype, self.demand)
-        self.plan = self.make_plan()
+        self.schedule = phases.scheduled(self)
+        self.plan = phases.planned(self)
         self.optimizer_state = self.attach(optimizer) if optimizer else None
         self.updates = self.optimizer_state.updates if self.optimizer_state else []
         self.ring = Ring(arena.backend, self.outputs[0].dtype) if self.has_loss else None
         self.awaits_backward = False
         self.witness = next((p for node in self.nodes for p in node.layer.layer_params().values()), None)
         self.bound: Bound | None = None
+        self.captures = False
+        self.captured: Callable[[], None] | None = None
         self.bind()
 
     @property
@@ -76,13 +83,54 @@ class Program:
         """Forward, backward and update on one batch; returns the loss before the update."""
         if self.optimizer_state is None or self.ring is None:
             raise GraphError("step expects a program with an optimizer, got one without")
-        bound = self.accept(batch)
-        self.optimizer_state.prepare(1.0)
-        self.arena.backend.run(bound.step)
+        with self.arena.backend.using_stream():  # for both, since each would wait for the caller's stream, and back
+            bound = self.accept(batch, self.optimizer_state.numbers_to_feed())
+            self.run_step(bound)
         self.optimizer_state.count += 1
         self.arena.block.occupy(self)
         self.awaits_backward = False
-        return self.ring.take(bound.arrays[self.outputs[0].data])
+        return self.ring.take()
+
+    def run_step(self, bound: Bound) -> None:
+        """All calls of a step: one by one, or as one captured launch once they have run one by one."""
+        if self.captured is not None:
+            self.captured()
+            return
+        self.arena.backend.run(bound.step)
+        if self.captures:
+            self.captured = self.arena.backend.capture(bound.step)
+
+    @property
+    def obstacle(self) -> str | None:
+        """The first pass of a step that cannot be captured, since what it does with arrays of a GPU is not known."""
+        return phases.obstacle(self.schedule)
+
+    @overload
+    def capture(self) -> None: ...
+    @overload
+    def capture(self, steps: int, data: Sequence[Any], shuffle: bool = True, seed: int = 0) -> CapturedSteps: ...
+    def capture(
+        self, steps: int = 1, data: Sequence[Any] | None = None, shuffle: bool = True, seed: int = 0
+    ) -> CapturedSteps | None:
+        """Let `step` launch one CUDA graph from its second time on; or, with `data`, make many steps in one launch.
+
+        Args:
+            data: an array for each input, from host or device, with one row for each sample, that will lie on the
+                device.  Returns an object then, whose `run()` makes the steps.
+            steps: how many of them, up to 64.
+            shuffle, seed: whether rows come in an order of their own in each epoch, that of `fg.data.batches`.
+
+        On a CPU the same calls are made one by one.  Raises GraphError for a program without an optimizer, where the
+        data does not fit, for an index out of range, and where there is an `obstacle`.
+        """
+        require(self.optimizer_state is not None, "capture", "a program with an optimizer", "one without")
+        expected = "passes that only launch kernels, which those of ops do"
+        require(self.obstacle is None, "capture", expected, self.obstacle)
+        require(data is not None or steps == 1, "capture", "data for more than one step", None)
+        if data is not None:
+            return CapturedSteps(self, data, steps, shuffle, seed)
+        self.captures = True
+        return None
 
     def forward(self, *batch: Any) -> Any:
         """Run the forward pass on one batch; returns the loss as a Scalar, or a fresh copy of any other output.
@@ -92,7 +140,7 @@ class Program:
         """
         bound = self.run_forward(batch)
         if self.ring:
-            return self.ring.take(bound.arrays[self.outputs[0].data])
+            return self.ring.take()
         results = self.copies(bound)
         return results[0] if len(results) == 1 else results
 
@@ -109,16 +157,23 @@ class Program:
         self.arena.block.occupy(self)
         return bound
 
-    def accept(self, batch: tuple[Any, ...]) -> Bound:
-        """Check a batch and copy it into its place; GraphError where a later arena has taken the parameters over."""
-        if self.witness is not None and self.witness.arena is not self.arena:
-            raise GraphError(f"{self.witness.name} has moved to a later arena; make the program anew over that one")
-        bound = self.bound or self.bind()
+    def accept(self, batch: tuple[Any, ...], numbers: Sequence[Any] = ()) -> Bound:
+        """Check a batch and copy it into its place, with the numbers of an update; see `prepare` and `check_batch`."""
+        bound = self.prepare()
         sources = check_batch(bound.places, batch)
         self.arena.block.occupy(None)  # what was there is overwritten from here on
         self.awaits_backward = self.differentiates
-        feed(self.arena.backend, bound.places, sources)
+        if self.ring is not None:
+            self.ring.open()
+        bound.feed([*sources, *numbers])
         return bound
+
+    def prepare(self) -> Bound:
+        """The bound passes, ready to run; GraphError where a later arena has taken the parameters over."""
+        if self.witness is not None and self.witness.arena is not self.arena:
+            raise GraphError(f"{self.witness.name} has moved to a later arena; make the program anew over that one")
+        self.arena.refresh()
+        return self.bound or self.bind()
 
     def backward(self, accumulate: bool = False) -> None:
         """Compute the gradients of the last forward pass, once; with `accumulate`, add to those of parameters.
@@ -153,12 +208,12 @@ class Program:
             raise GraphError(f"the gradient of {value} was not kept; pass gradients_of=[value] to the Program")
         bound = self.present()
         require(not self.awaits_backward, "gradient", "a backward pass before it", "none since the last forward")
-        return bound.arrays[value.grad].copy()
+        gradient = bound.arrays[value.grad].copy()
+        return gradient / bound.arrays[self.outputs[0].grad] if self.demand.scaled else gradient
 
     def explain(self) -> str:
         """The calls of forward and backward, before nodes were fused and after, with bytes moved and FLOPs."""
-        as_written = make_schedule(list(enumerate(self.nodes)), self.outputs[0], self.arena.dtype, self.demand)
-        return explained(as_written, self.schedule, specs_of(self.nodes, self.arena.dtype))
+        return explained(phases.written(self), self.schedule, specs_of(self.nodes, self.arena.precision))
 
     def present(self) -> Bound:
         """The bound passes, if what the last forward pass computed is still in the block."""
@@ -171,22 +226,18 @@ class Program:
     def bind(self) -> Bound:
         """Fix every pointer; called again only when the shared block was replaced by a larger one."""
         memory = self.arena.block.reserve(self, self.plan.nbytes)
-        with self.arena.backend.using_stream():  # and on its device, for what kernels need beside their arrays
-            self.bound = bind(self.schedule, self.plan, self.inputs, self.nodes, self.arena, memory, self.updates)
+        stream = self.arena.backend.using_stream()  # and its device, for what kernels need beside their arrays
+        with stream, self.arena.precision.while_binding():
+            self.bound = bind(self, memory)
         return self.bound
 
     def unbind(self) -> None:
-        self.bound = None
+        self.bound = self.captured = None
 
     @property
     def has_loss(self) -> bool:
         """Whether the output is one floating-point number."""
         return len(self.outputs) == 1 and self.outputs[0].shape == () and self.outputs[0].spec.is_float
-
-    def make_plan(self) -> Plan:
-        kept = [*(value.data for value in self.keep), *(value.grad for value in self.gradients_of)]
-        calls = self.schedule.forward + self.schedule.adding  # which names every buffer that `backward` names
-        return plan_memory(calls, [value.data for value in self.inputs], kept, self.arena.backend.alignment)
 
     def attach(self, optimizer: Optimizer) -> OptimizerState:
         trained = self.schedule.trained

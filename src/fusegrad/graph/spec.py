@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-import numpy as np
+from fusegrad.backend.dtypes import dtype_of, is_float
 
 
 class GraphError(ValueError):
@@ -26,7 +26,7 @@ class Spec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(int(extent) for extent in self.shape))
-        object.__setattr__(self, "dtype", np.dtype(self.dtype).name)
+        object.__setattr__(self, "dtype", dtype_of(self.dtype).name)
 
     @property
     def size(self) -> int:
@@ -34,11 +34,11 @@ class Spec:
 
     @property
     def nbytes(self) -> int:
-        return self.size * np.dtype(self.dtype).itemsize
+        return self.size * dtype_of(self.dtype).itemsize
 
     @property
     def is_float(self) -> bool:
-        return np.dtype(self.dtype).kind == "f"
+        return is_float(self.dtype)
 
     def __str__(self) -> str:
         return f"{self.shape} {self.dtype}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fusegrad.graph.layer import Layer
+from fusegrad.graph.precision import FULL
 from fusegrad.graph.spec import Arrays, GraphError, Spec, require
 from fusegrad.graph.value import Axes
 from fusegrad.ops import elementwise, reduction, shape
@@ -15,6 +16,8 @@ from fusegrad.ops import elementwise, reduction, shape
 
 class Total(Layer):
     """y = the sum of x over `axis`, or the average."""
+
+    computes_in = FULL
 
     forward, backward = reduction.total, reduction.total_backward
 

@@ -10,7 +10,8 @@ from fusegrad import initializers
 from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
 from fusegrad.expr.functions import composition
-from fusegrad.graph import Arrays, GraphError, Initializer, Layer, Param, Spec, require
+from fusegrad.graph import Arrays, Chain, GraphError, Initializer, Layer, Param, Spec, require
+from fusegrad.graph.precision import HALF
 from fusegrad.layers.choice import Activation, chosen
 from fusegrad.ops import linear
 
@@ -29,6 +30,8 @@ class Linear(Layer):
     Shapes: x (…, width_in), y (…, width), weight W (width, width_in), bias b (width,), all of x's dtype.
     Raises GraphError if x is not floating point or its last axis is not width_in.
     """
+
+    computes_in = HALF
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Linear(Layer):
         self.keeps_h = linear.keeps(function) == "h"
         self.predict, self.forward = linear.forward(function, False), linear.forward(function, self.keeps_h)
         self.backward = linear.backward(function)
+        self.chain = Chain(function, linear.backward(identity), linear.backward_through)
 
     def plan(self, x: Spec) -> Arrays:
         require(x.is_float and len(x.shape) > 1, self, "floating-point rows, (…, width_in)", x)
