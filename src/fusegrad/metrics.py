@@ -7,11 +7,15 @@ CuPy's, all of one kind; sums stay where the arrays are until `result`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from fusegrad.errors import perhaps
+from fusegrad.ops import r2, scoring
+
+R2_SUMS = ("count", "mean", "spread", "error")
 
 
 class Metric:
@@ -29,6 +33,9 @@ class Metric:
     def __init__(self, name: str | None = None) -> None:
         self.name = name or self.name
         self.sums: dict[str, Any] = {}
+
+    def check(self, prediction: Any, target: Any) -> None:
+        """ValueError where arrays, or what has their shape and dtype, do not fit; by default all do."""
 
     def reset(self) -> None:
         self.sums = {}
@@ -58,12 +65,8 @@ class Average(Metric):
     score: Callable[..., Any]
 
     def update(self, prediction: Any, target: Any, weight: Any = None) -> None:
-        scores = self.score(prediction, target)
-        per_sample = scores.reshape(len(scores), -1).astype("float64").mean(1)
-        if weight is None:
-            self.add(sum=per_sample.sum(), weight=float(len(per_sample)))
-        else:
-            self.add(sum=(per_sample * weight).sum(), weight=weight.sum(dtype="float64"))
+        total, count = scoring.weighted(self.score(prediction, target), weight)
+        self.add(sum=total, weight=count)
 
     def result(self) -> float:
         return self.ratio()
@@ -81,13 +84,14 @@ class Accuracy(Average):
     maximise = True
 
     def score(self, prediction: Any, target: Any) -> Any:
-        if prediction.ndim == 1 or prediction.shape[-1] == 1:
-            logits, answers = (array.reshape(len(array), -1) for array in (prediction, target))
-            if logits.shape != answers.shape:
-                require_shape(self, prediction, target)
-            return (logits > 0) == (answers > 0.5)
-        labels = labels_of(self, prediction, target)
-        return prediction.argmax(-1) == labels
+        self.check(prediction, target)
+        return scoring.right(prediction, target)
+
+    def check(self, prediction: Any, target: Any) -> None:
+        if not scoring.is_single(prediction):
+            require_labels(self, prediction, target)
+        elif prod(prediction.shape) != prod(target.shape) or prediction.shape[0] != target.shape[0]:
+            require_shape(self, prediction, target)
 
 
 class TopK(Average):
@@ -106,11 +110,11 @@ class TopK(Average):
         self.k = k
 
     def score(self, prediction: Any, target: Any) -> Any:
-        labels = labels_of(self, prediction, target)
-        own = np.take_along_axis(prediction, labels[..., None], -1)
-        # Not `prediction > own`: comparisons with NaN are false, and a network of NaN must not look perfect.
-        before = (~(prediction < own)).sum(-1) - 1
-        return before < self.k
+        self.check(prediction, target)
+        return scoring.among_largest(prediction, target, self.k)
+
+    def check(self, prediction: Any, target: Any) -> None:
+        require_labels(self, prediction, target)
 
 
 class MAE(Average):
@@ -119,8 +123,11 @@ class MAE(Average):
     name = "mae"
 
     def score(self, prediction: Any, target: Any) -> Any:
+        self.check(prediction, target)
+        return scoring.distance(prediction, target)
+
+    def check(self, prediction: Any, target: Any) -> None:
         require_shape(self, prediction, target)
-        return abs(prediction.astype("float64") - target)
 
 
 class R2(Metric):
@@ -134,23 +141,14 @@ class R2(Metric):
     maximise = True
 
     def update(self, prediction: Any, target: Any, weight: Any = None) -> None:
-        require_shape(self, prediction, target)
-        t = target.reshape(len(target), -1).astype("float64")
-        error = prediction.reshape(len(t), -1) - t
-        w = np.ones_like(t[:, :1]) if weight is None else weight.reshape(-1, 1).astype("float64")
-        count = w.sum()
-        mean = (w * t).sum(0) / np.maximum(count, np.finfo("float64").tiny)
-        self.merge(count, mean, (w * (t - mean) ** 2).sum(0), (w * error**2).sum(0))
-
-    def merge(self, count: Any, mean: Any, spread: Any, error: Any) -> None:
-        """Add a batch to the sums.  Σ t² - (Σ t)² / n would cancel; see Chan, Golub and LeVeque, 1979."""
+        self.check(prediction, target)
+        sums = r2.moments(prediction, target, weight)
         if self.sums:
-            old = {key: np.asarray(value, like=mean) for key, value in self.sums.items()}
-            total = np.maximum(old["count"] + count, np.finfo("float64").tiny)
-            shift = mean - old["mean"]
-            spread = old["spread"] + spread + shift**2 * (old["count"] * count / total)
-            mean, count, error = old["mean"] + shift * (count / total), old["count"] + count, old["error"] + error
-        self.sums = {"count": count, "mean": mean, "spread": spread, "error": error}
+            sums = r2.merged([np.asarray(self.sums[name], like=sums[1]) for name in R2_SUMS], sums)
+        self.sums = dict(zip(R2_SUMS, sums, strict=True))
+
+    def check(self, prediction: Any, target: Any) -> None:
+        require_shape(self, prediction, target)
 
     def result(self) -> float:
         if not self.sums:
@@ -175,15 +173,14 @@ def named(metric: str | Metric) -> Metric:
     return METRICS[metric]()
 
 
-def labels_of(metric: Metric, prediction: Any, target: Any) -> Any:
-    """Integer labels (batch, …) from labels, or from distributions over the classes."""
-    labels = target.argmax(-1) if target.ndim == prediction.ndim else target
-    fits = labels.shape == prediction.shape[:-1] and labels.dtype.kind in "iu"
-    if not fits or (target.ndim == prediction.ndim and target.shape != prediction.shape):
+def require_labels(metric: Metric, prediction: Any, target: Any) -> None:
+    """ValueError unless the target is labels (batch, …) or numbers (batch, …, classes) for such logits."""
+    dense = len(target.shape) == len(prediction.shape)
+    fits = dense or np.dtype(target.dtype).kind in "iu"
+    if not fits or target.shape != (prediction.shape if dense else prediction.shape[:-1]):
         raise ValueError(
             f"{metric} expects labels or distributions for logits {prediction.shape}, got {target.shape} {target.dtype}"
         )
-    return labels
 
 
 def require_shape(metric: Metric, prediction: Any, target: Any) -> None:

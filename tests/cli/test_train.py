@@ -101,9 +101,34 @@ def test_options_do_what_they_say(tmp_path: Path) -> None:
     assert any(name.startswith("slot/velocity/") for name in names)
 
 
+def test_precision_and_skipped_steps_are_told(tmp_path: Path) -> None:
+    words = ["--epochs", "1", "--batch-size", "512", "--backend", "emulated", "--precision", "float16"]
+    figures = train(tmp_path, *words)
+    assert figures | {"precision": "float16", "skipped_steps": 0, "backend": "emulated"} == figures
+    assert json.loads((tmp_path / "history.json").read_text())[0]["skipped_steps"] == 0
+
+
+def test_a_run_from_before_there_were_precisions_is_gone_on_with(tmp_path: Path) -> None:
+    first = train(tmp_path)
+    options = json.loads((tmp_path / "options.json").read_text())
+    assert options.pop("precision") == "float32"
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    again = train(tmp_path, "--resume")
+    assert again["precision"] == "float32" and again["test_loss"] == first["test_loss"]
+    result = fusegrad(*SHORT, "--out", str(tmp_path), "--resume", "--precision", "tf32")
+    assert "--resume expects precision float32, with which the run began, got tf32" in result.stderr
+
+
+def test_data_on_the_device_gives_the_same_bits(tmp_path: Path) -> None:
+    train(tmp_path / "fed")
+    train(tmp_path / "resident", "--resident", "--steps-per-execution", "4")
+    assert same_bits(tmp_path / "fed", tmp_path / "resident")
+
+
 @pytest.mark.parametrize(
     ("words", "changes", "message"),
     [
+        (["train", "iris", "--steps-per-execution", "2"], {}, "--steps-per-execution 2 expects --resident"),
         (["train", "digits", "--backend", "gpu"], {}, 'unknown backend "gpu"'),
         (["train", "digits", "--resume"], {}, "--resume expects --out"),
         (["train", "iris", "--optimizer", "sgd", "--lr", "1e9", "--epochs", "2"], {}, "choose a lower --lr"),

@@ -19,10 +19,12 @@ def blobs(rows: int = 70, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return (centres[y] + generator.normal(size=(rows, 5))).astype("float32"), y
 
 
-def classifier(seed: int = 0, optimizer: Any = None, metrics: Any = ("accuracy",), **options: Any) -> Trainer:
+def classifier(
+    seed: int = 0, optimizer: Any = None, metrics: Any = ("accuracy",), backend: str = "cpu", **options: Any
+) -> Trainer:
     network = layers.Sequential(layers.Linear(16), layers.ReLU(), layers.Dropout(0.2), layers.Linear(3))
     optimizer = optimizer or optimizers.AdamW(0.01)
-    return Trainer(network, losses.CrossEntropy(), optimizer, metrics=metrics, seed=seed, backend="cpu", **options)
+    return Trainer(network, losses.CrossEntropy(), optimizer, metrics=metrics, seed=seed, backend=backend, **options)
 
 
 def linear(lr: float = 0.1, **options: Any) -> Trainer:
@@ -62,5 +64,9 @@ def everything(trainer: Trainer) -> dict[str, bytes]:
     arena = trainer.arena
     saved = arena.optimizer_states[trainer.optimizer].saved()
     arrays = arena.state_dict() | saved.slots
+    if arena.half is not None:
+        arrays["half"] = arena.backend.to_numpy(arena.half)
     counters = {"count": saved.count, "step": int(arena.step), "seed": int(arena.seed)}
+    if arena.scaling is not None:
+        counters["scaling"] = arena.scaling.saved()
     return {name: array.tobytes() for name, array in arrays.items()} | {n: str(c).encode() for n, c in counters.items()}

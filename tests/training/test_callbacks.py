@@ -70,7 +70,7 @@ def test_early_stopping_stops_and_restores_the_best_epoch():
     best = int(np.argmin(losses))
     assert len(losses) == best + 1 + 3 < 200
     assert np.array_equal(trainer.arena.value, recorder.params[best])
-    assert trainer.evaluate(*held_out)["loss"] == losses[best]
+    assert trainer.evaluate(*held_out, batch_size=16)["loss"] == losses[best]
 
 
 def test_early_stopping_can_leave_the_last_parameters():

@@ -40,7 +40,7 @@ def test_the_file_names_arrays_and_says_where_it_comes_from(path, trained):
     expected = {f"param/{n}" for n in params} | {f"slot/{slot}/{n}" for slot in "mv" for n in params}
     assert names == expected
     assert facts["format"] == 1 and facts["optimizer"] == "AdamW" and facts["updates"] == 5
-    assert facts["position"]["epoch"] == 1 and facts["arena"] == {"seed": 0, "step": 5}
+    assert facts["position"]["epoch"] == 1 and facts["arena"] == {"seed": 0, "step": 5, "loss_scaling": None}
     assert facts["machine"]["backend"] == "cpu" and facts["machine"]["BLAS threads"] >= 0
     assert facts["versions"]["NumPy"] == np.__version__
 

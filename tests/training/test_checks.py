@@ -140,7 +140,10 @@ def make(loss=None, metrics=(), model=None, **options):
 
 
 CONSTRUCTIONS = {
-    "precision": (lambda: make(precision="float8"), 'precision expects one of float32, float64, got "float8"'),
+    "precision": (
+        lambda: make(precision="float8"),
+        'precision expects one of float32, float64, tf32, bfloat16, float16, got "float8"',
+    ),
     "large seed": (lambda: make(seed=2**64), f"seed expects less than {2**64}, got {2**64}"),
     "metric class": (lambda: make(metrics=[Accuracy]), "got the class Accuracy; pass Accuracy()"),
     "no metrics": (lambda: make(metrics=None), "metrics expects names or objects of fusegrad.metrics, got None"),

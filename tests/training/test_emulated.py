@@ -21,14 +21,14 @@ CLOSE = 2e-6  # relative
 def losses(monkeypatch) -> list[float]:
     """The loss of every step of what is trained."""
     found: list[float] = []
-    gradients = fitting.gradients
+    train = fitting.train
 
-    def noted(*arguments, **options):
-        loss = gradients(*arguments, **options)
-        found.append(float(loss))
-        return loss
+    def noted(*arguments):
+        steps = train(*arguments)
+        found.extend(map(float, steps.losses))
+        return steps
 
-    monkeypatch.setattr(fitting, "gradients", noted)
+    monkeypatch.setattr(fitting, "train", noted)
     return found
 
 
@@ -93,15 +93,18 @@ def test_whole_steps_under_the_checker_report_nothing_and_drop_what_the_cpu_drop
 
 @pytest.mark.parametrize("name", [name for name in fg.optimizers.__all__ if name != "Optimizer"])
 def test_every_optimizer_takes_the_steps_of_the_cpu_under_the_checker(name, monkeypatch):
-    def values(backend) -> np.ndarray:
-        monkeypatch.setattr(fg.backend.selection, "_default", fg.backend.selection.Choice(backend, "test"))
+    def values(backend: str) -> np.ndarray:
         generator = np.random.default_rng(0)
         x, y = (generator.standard_normal((8, width)).astype("float32") for width in (5, 3))
         model = fg.Sequential(fg.layers.Linear(7, "tanh"), fg.layers.Linear(3))
-        trainer = fg.Trainer(model, fg.losses.MSE(), getattr(fg.optimizers, name)(1e-2))
+        trainer = fg.Trainer(model, fg.losses.MSE(), getattr(fg.optimizers, name)(1e-2), backend=backend)
         for _ in range(3):
             trainer.step(x, y)
+        modes.append(getattr(trainer.arena.backend.xp, "mode", None))
         return np.concatenate([value.reshape(-1) for value in model.state_dict().values()])
 
-    expected, found = values(fg.backend.resolve("cpu")), values(EmulatedBackend("check"))
+    modes: list[str | None] = []
+    monkeypatch.setenv("FUSEGRAD_EMULATOR", "check")
+    expected, found = values("cpu"), values("emulated")
+    assert modes == [None, "check"]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

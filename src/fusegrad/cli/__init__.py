@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import fusegrad
+from fusegrad.cli.bench import bench
 from fusegrad.cli.doctor import doctor
 from fusegrad.cli.kernels import kernels
 from fusegrad.cli.train import train
@@ -34,6 +35,7 @@ def version(
 app.command()(train)
 app.command()(doctor)
 app.command()(kernels)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from fusegrad.ops import loops
 from fusegrad.ops.epilogue import epilogue_header
 
 Part = tuple[Source, list[str]]
+EPILOGUE = "epilogue.cuh"  # a header that generated text replaces
 
 
 def inventory() -> Iterator[Part]:
@@ -24,8 +25,7 @@ def inventory() -> Iterator[Part]:
     for file in kernel_files():
         source = kernel_source(file)
         yield source, instances(source.text)
-        if any(name == "epilogue.cuh" for name, _ in source.headers):
-            yield with_gelu(file)
+        yield from with_gelu(source)
     functions = activations()
     for element in "float", "__half", "double":
         yield together(f"activations of {element}", functions, [dict.fromkeys(w.names(), element) for w in functions])
@@ -33,11 +33,14 @@ def inventory() -> Iterator[Part]:
     yield together("optimizers", rules, [dict.fromkeys(w.names(), "float") | {"half": "__half"} for w in rules])
 
 
-def with_gelu(file: str) -> Part:
-    """One instance of every kernel of a file, whose epilogue is one of the longest there are."""
-    source = kernel_source(file, epilogue_header(gelu, "float32"))
+def with_gelu(source: Source) -> Iterator[Part]:
+    """One instance of every kernel of a file, with the longest of what may follow its sums, if anything may."""
+    headers = {name for name, _ in source.headers}
+    forms = [{"sloped": True}, {"dropped": True}] if "finish.cuh" in headers else [{}] if EPILOGUE in headers else []
     of_float = [name for name in instances(source.text) if "<float" in name]
-    return source, [*{name.partition("<")[0]: name for name in of_float}.values()]
+    for form in forms:
+        generated = kernel_source(source.file, epilogue_header(gelu, "float32", **form))
+        yield generated, [*{name.partition("<")[0]: name for name in of_float}.values()]
 
 
 def activations() -> list[Loop]:
@@ -47,12 +50,12 @@ def activations() -> list[Loop]:
 
 
 def updates() -> list[Loop]:
-    """The longest that every optimizer has: with clipping, decay and a copy of the parameters in half precision."""
+    """The longest that every optimizer has: with clipping, decay, a copy in half precision, and what may skip it."""
     made: list[Loop] = []
     for name in optimizers.__all__:
         if name != "Optimizer":
             rule = getattr(optimizers, name)(weight_decay=0.1, clip_value=1.0)
-            made += rule.update(decay=True, copies=(("half", "value"),)).loops
+            made += rule.update(decay=True, copies=(("half", "value"),), conditional=True).loops
     return [replace(work, name=f"{work.name}_{i}") for i, work in enumerate(made)]  # LAMB has two of one name
 
 

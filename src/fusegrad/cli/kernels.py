@@ -12,8 +12,10 @@ from typing import Annotated
 
 import typer
 
+from fusegrad.backend.compiler import Source
+from fusegrad.backend.instances import needed_capability
 from fusegrad.backend.nvrtc import compiler
-from fusegrad.backend.resources import ARCHITECTURES, Usage, usages
+from fusegrad.backend.resources import ARCHITECTURES, Usage, runs_on, usages
 from fusegrad.cli.inventory import Part, inventory
 from fusegrad.errors import perhaps
 from fusegrad.expr.threads import usable_cores
@@ -32,14 +34,14 @@ def kernels(
 
     For each architecture the registers of a thread, and the share of a multiprocessor's threads that can be busy; then
     the static shared bytes and the threads of a block; what a launch adds to these bytes is not counted.  Spilled bytes
-    stand behind the name; with any, the exit status is 1.  All files take some minutes on two cores.  No GPU is needed,
-    but the extra `emulated` or one of those for CUDA.
+    stand behind the name; with any, the exit status is 1.  Architectures that lack instructions of a file are left out.
+    All files take some minutes on two cores.  No GPU is needed, but the extra `emulated` or one of those for CUDA.
     """
-    found = []
-    for of_part in compiled(chosen(architecture), parts(name)):
+    found, wanted = [], parts(name)
+    for (source, _), of_part in zip(wanted, compiled(chosen(architecture), wanted), strict=True):
         found += of_part
         if not as_json:
-            print("\n".join(table(of_part)), flush=True)
+            print("\n".join(table(source, of_part)), flush=True)
     print(json.dumps([asdict(usage) for usage in found]) if as_json else summary(found))
     if any(usage.spill_bytes for usage in found):
         raise typer.Exit(1)
@@ -62,22 +64,26 @@ def parts(name: str) -> list[Part]:
 
 
 def compiled(architectures: Sequence[str], wanted: Sequence[Part]) -> Iterator[list[Usage]]:
-    """What the kernels of each part need on all architectures; NVRTC runs on all cores."""
+    """What the kernels of each part need on all architectures that can run them; NVRTC runs on all cores."""
     nvrtc, options = compiler()
 
     def of(part: Part, architecture: str) -> list[Usage]:
         return usages(nvrtc, *part, architecture, options)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
-        waiting = [[pool.submit(of, part, architecture) for architecture in architectures] for part in wanted]
+        waiting = [
+            [pool.submit(of, part, architecture) for architecture in architectures if runs_on(architecture, part[0])]
+            for part in wanted
+        ]
         for of_part in waiting:
             yield [usage for future in of_part for usage in future.result()]
 
 
-def table(found: Sequence[Usage]) -> Iterator[str]:
+def table(source: Source, found: Sequence[Usage]) -> Iterator[str]:
     """The kernels of one part, with a cell for each architecture."""
     heads = [*dict.fromkeys(usage.architecture for usage in found), "shared", "threads"]
-    yield f"\n{found[0].file}\n{''.join(map(CELL.format, heads))}  kernel"
+    least = needed_capability(source)
+    yield f"\n{source.file}{f', from sm_{least} on' if least else ''}\n{''.join(map(CELL.format, heads))}  kernel"
     for kernel, group in groupby(sorted(found, key=attrgetter("kernel")), key=attrgetter("kernel")):
         rows = list(group)
         cells = [f"{row.registers} {row.occupancy:>4.0%}" for row in rows]
@@ -89,5 +95,5 @@ def table(found: Sequence[Usage]) -> Iterator[str]:
 def summary(found: Sequence[Usage]) -> str:
     spilling = sorted({f"{usage.kernel} on {usage.architecture}" for usage in found if usage.spill_bytes})
     count = len({(usage.file, usage.kernel) for usage in found})
-    architectures = ", ".join(dict.fromkeys(usage.architecture for usage in found))
+    architectures = ", ".join(dict.fromkeys(usage.architecture for usage in found)) or "none of these architectures"
     return f"\n{count} kernels for {architectures}: {'spills in ' + ', '.join(spilling) if spilling else 'no spills'}"

@@ -25,6 +25,7 @@ class Options:
     batch_size: int
     optimizer: str
     lr: float
+    precision: str = "float32"
 
 
 def usual(dataset: str) -> Options:
@@ -49,7 +50,7 @@ def go_on(given: Mapping[str, Any], out: Path | None) -> tuple[Options, Path]:
     if out is None or not (out / CHECKPOINT).exists() or not (out / FILE).exists():
         raise ValueError(f"--resume expects --out with the {CHECKPOINT} and {FILE} of a run in it, got {out}")
     stored = json.loads((out / FILE).read_text())
-    options = Options(**{field.name: stored[field.name] for field in fields(Options)})
+    options = Options(**{field.name: stored[field.name] for field in fields(Options) if field.name in stored})
     for name, value in chosen(given).items():
         if value != getattr(options, name):
             raise ValueError(f"--resume expects {name} {getattr(options, name)}, with which the run began, got {value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from math import ceil, isfinite
@@ -51,6 +52,16 @@ class OptimizerName(StrEnum):
     lamb = "lamb"
 
 
+class Precision(StrEnum):
+    """What products are computed in; parameters stay float32, or are float64."""
+
+    float32 = "float32"
+    tf32 = "tf32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+    float64 = "float64"
+
+
 def train(
     dataset: Annotated[Dataset, typer.Argument(help="What to train on; all come with scikit-learn.")],
     backend: Annotated[str, typer.Option(help="auto, cpu, cuda or emulated.")] = "auto",
@@ -61,6 +72,11 @@ def train(
     ] = None,
     optimizer: Annotated[OptimizerName | None, typer.Option(help="Default: adamw.")] = None,
     lr: Annotated[float | None, typer.Option(min=0, help=f"Highest learning rate.  {usually('lr')}")] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Of products; on a CPU float32 or float64.  Default: float32.")
+    ] = None,
+    resident: Annotated[bool, typer.Option("--resident", help="Keep the data on the device.")] = False,
+    steps_per_execution: Annotated[int, typer.Option(min=1, max=64, help="Steps of one launch, with --resident.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.  Default: runs/DATASET-TIME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: Annotated[
@@ -72,14 +88,17 @@ def train(
     The table shows the held-out data of the test after every epoch; nothing is chosen by it.
     """
     require_extra("matplotlib", "demo", "drawing curves")
-    given = {"seed": seed, "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "lr": lr}
+    given: dict[str, Any] = {"dataset": str(dataset), "seed": seed, "epochs": epochs, "batch_size": batch_size}
+    given |= {"optimizer": optimizer, "lr": lr, "precision": precision}
+    check_launches(resident, steps_per_execution)
     backends.resolve(backend)
-    options, folder = (go_on if resume else begin)({"dataset": str(dataset)} | given, out)
+    options, folder = (go_on if resume else begin)(given, out)
     split = load(options.dataset, options.seed)
     trainer = build(split, options, backend)
     if resume:
         trainer.resume(folder / CHECKPOINT)
-    fit(trainer, split, options, folder, quiet=as_json)
+    launches = {"resident": resident, "steps_per_execution": steps_per_execution}
+    fit(trainer, split, options, folder, quiet=as_json, launches=launches)
     figures = summary(trainer, split, options, folder)
     print(json.dumps(figures) if as_json else text(figures))
 
@@ -89,10 +108,18 @@ def build(split: Split, options: Options, backend: str) -> Trainer:
     loss, metrics = loss_and_metrics(split.task)
     model = perceptron(RECIPES[options.dataset], split.classes or split.y_train.shape[1])
     rule = make_optimizer(options.optimizer, options.lr, steps)
-    return Trainer(model, loss, rule, metrics=metrics, seed=options.seed, backend=backend)
+    return Trainer(model, loss, rule, metrics=metrics, precision=options.precision, seed=options.seed, backend=backend)
 
 
-def fit(trainer: Trainer, split: Split, options: Options, folder: Path, quiet: bool) -> None:
+def check_launches(resident: bool, steps: int) -> None:
+    """ValueError for several steps in a launch without data on the device."""
+    if steps > 1 and not resident:
+        raise ValueError(f"--steps-per-execution {steps} expects --resident")
+
+
+def fit(
+    trainer: Trainer, split: Split, options: Options, folder: Path, quiet: bool, launches: Mapping[str, Any]
+) -> None:
     callbacks = [Checkpoint(folder / CHECKPOINT), *([] if quiet else [ProgressBar()])]
     try:
         trainer.fit(
@@ -102,6 +129,7 @@ def fit(trainer: Trainer, split: Split, options: Options, folder: Path, quiet: b
             batch_size=options.batch_size,
             validation=(split.x_test, split.y_test),
             callbacks=callbacks,
+            **launches,
         )
     except KeyboardInterrupt:
         done = len(trainer.history.epochs)
@@ -121,6 +149,7 @@ def summary(trainer: Trainer, split: Split, options: Options, folder: Path) -> d
         **figures,
         "samples_per_s": median(epoch["samples_per_s"] for epoch in epochs),
         **asdict(options),
+        "skipped_steps": trainer.skipped_steps,
         "backend": trainer.arena.backend.name,
         "run": str(folder),
     }

@@ -24,6 +24,7 @@ from fusegrad.training.home import Home
 from fusegrad.training.objective import Objective
 from fusegrad.training.pace import Paced
 from fusegrad.training.scoring import Scores
+from fusegrad.training.summing import StepSums
 from fusegrad.training.tracing import Traced, Tracer
 
 
@@ -56,20 +57,28 @@ class Passes:
 class Network:
     """A model with its losses, and a program for every purpose and shape of batch."""
 
-    def __init__(self, model: Module, objective: Objective, optimizer: Optimizer, scores: Scores, home: Home) -> None:
-        self.tracer = Tracer(model, objective, home.precision)
+    def __init__(
+        self, model: Module, objective: Objective, optimizer: Optimizer, scores: Scores, home: Home, capture: bool
+    ) -> None:
+        self.tracer = Tracer(model, objective, home.dtype)
         self.optimizer, self.paced, self.scores, self.home = optimizer, Paced(optimizer), scores, home
+        self.sums, self.capture = StepSums(scores, home), capture
         self.example: Batch | None = None
         self.forget()
 
     def forget(self) -> None:
         """Drop all programs."""
-        self.training, self.evaluating, self.predicting = (LeastRecentlyUsed[Passes]() for _ in range(3))
+        self.training, self.stepping = LeastRecentlyUsed[Passes](), LeastRecentlyUsed[Passes]()
+        self.evaluating, self.predicting = LeastRecentlyUsed[Passes](), LeastRecentlyUsed[Passes]()
         self.recent = LeastRecentlyUsed[Passes](warn_at=0)  # by arrays as they come: what a step asks
 
     def for_training(self, batch: Batch) -> Passes:
-        """The program that makes steps on batches like this one."""
+        """The program that makes the steps of a fit on batches like this one, and adds to its metrics."""
         return self.find(self.training, batch, self.make_training)
+
+    def for_step(self, batch: Batch) -> Passes:
+        """The program that makes a step which no metric is to see."""
+        return self.find(self.stepping, batch, self.make_step)
 
     def for_evaluation(self, batch: Batch) -> Passes:
         """The program that computes the loss, and what metrics judge, without training."""
@@ -88,8 +97,17 @@ class Network:
 
     def make_training(self, traced: Traced) -> Passes:
         judged = self.judged(traced)
-        program = Program(traced.batch.arrays(), loss_of(traced), self.home.found(), self.optimizer, keep=judged)
-        return Passes(traced, judged, program)
+        afterwards = self.sums.afterwards(traced.outputs, traced.batch.y, traced.batch.weight)
+        return Passes(traced, judged, self.make_trained(traced, keep=judged, afterwards=afterwards))
+
+    def make_step(self, traced: Traced) -> Passes:
+        return Passes(traced, [], self.make_trained(traced))
+
+    def make_trained(self, traced: Traced, **options: Any) -> Program:
+        program = Program(traced.batch.arrays(), loss_of(traced), self.home.found(), self.optimizer, **options)
+        if self.capture and program.obstacle is None:
+            program.capture()
+        return program
 
     def make_evaluation(self, traced: Traced) -> Passes:
         judged = self.judged(traced)
@@ -103,12 +121,18 @@ class Network:
         self.scores.targets(traced.batch.y)
         return self.scores.judged(traced.outputs)
 
-    def update(self, scale: float = 1.0) -> None:
+    def update(self, scale: float) -> None:
         """Let the optimizer update from the gradients that are there, times `scale`."""
         latest = next(reversed(self.training.kept.values()))  # any would do: programs share gradients and state
-        # The state is found by the optimizer, which trainers may share; each runs it at a pace of its own.
-        self.home.found().optimizer_states[self.optimizer].optimizer = self.paced
+        self.set_pace()
         latest.program.update(scale)
+
+    def set_pace(self) -> None:
+        """Let the next update have this trainer's learning rate.
+
+        The state is found by the optimizer, which trainers may share; each runs it at a pace of its own.
+        """
+        self.home.found().optimizer_states[self.optimizer].optimizer = self.paced
 
     def judge(self, scores: Scores, predictions: Sequence[Any], batch: Batch) -> None:
         """Let metrics see what a program made of a batch, on the device where it is."""
@@ -152,12 +176,12 @@ class Network:
     @contextmanager
     def unchanged_on_failure(self) -> Iterator[None]:
         """If the body raises, the network is as it was before."""
-        before = self.example, self.tracer.seen
+        before, sums = (self.example, self.tracer.seen), dict(self.sums.arrays)
         try:
             with self.home.unchanged_on_failure():
                 yield
         except BaseException:
-            self.example, self.tracer.seen = before
+            (self.example, self.tracer.seen), self.sums.arrays = before, sums
             if self.home.arena is None:
                 self.forget()
             raise

@@ -16,7 +16,7 @@ class Callback:
         """Before the first batch; `total_epochs` is the number of the last epoch.  An error here refuses the fit."""
 
     def on_batch_end(self, trainer: Trainer) -> None:
-        """After every batch.  Reading the loss here would wait for the device."""
+        """After every batch, or the last of those that one launch trains on.  Reading a loss waits for the device."""
 
     def on_epoch_end(self, trainer: Trainer, logs: dict[str, Any]) -> None:
         """After validation; `logs` is the new entry of `trainer.history.epochs`."""

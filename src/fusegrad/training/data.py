@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fusegrad.backend.permutation import permuted
 from fusegrad.training.checks import check_numbers, count_rows, whole_number
 from fusegrad.training.structure import Structure, arranged, items_of, leaves, picked, signature, single
 
@@ -36,11 +36,6 @@ def batches(
     data = RowData(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle, drop_last=drop_last)
     for batch in data.batches(epoch):
         yield batch.x if y is None else (batch.x, batch.y)
-
-
-def permutation(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The order of the rows in one epoch."""
-    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(rows)
 
 
 @dataclass(frozen=True)
@@ -110,10 +105,31 @@ class RowData:
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on."""
-        order = permutation(self.rows, self.seed, epoch) if self.shuffle else None
-        for number in range(start, len(self)):
-            own = slice(number * self.batch_size, (number + 1) * self.batch_size)
-            yield self.take(own if order is None else order[own])
+        for rows in self.rows_of(epoch, range(start, len(self))):
+            yield self.take(rows)
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """One batch of an epoch."""
+        (rows,) = self.rows_of(epoch, range(number, number + 1))
+        return self.take(rows)
+
+    def weights_of(self, epoch: int, numbers: range) -> list[float]:
+        """What these batches of an epoch count in a mean over batches."""
+        if self.weight is None:
+            return [float(min(self.batch_size, self.rows - number * self.batch_size)) for number in numbers]
+        return [float(self.weight[rows].sum(dtype="float64")) for rows in self.rows_of(epoch, numbers)]
+
+    def rows_of(self, epoch: int, numbers: range) -> Iterator[Any]:
+        """The rows of successive batches of an epoch: their numbers, or slices."""
+        size = self.batch_size
+        slices = [slice(number * size, min((number + 1) * size, self.rows)) for number in numbers]
+        if not self.shuffle or not slices:
+            yield from slices
+            return
+        first = slices[0].start
+        order = permuted(np.arange(first, slices[-1].stop), self.rows, self.seed, epoch)
+        for own in slices:
+            yield order[own.start - first : own.stop - first]
 
     def take(self, rows: Any) -> Batch:
         return Batch(picked(self.x, rows), picked(self.y, rows), picked(self.weight, rows))

@@ -12,6 +12,7 @@ from fusegrad.training.building import Network
 from fusegrad.training.data import RowData
 from fusegrad.training.feeding import Data
 from fusegrad.training.scoring import Tally
+from fusegrad.training.steps import Steps
 
 
 def evaluate(network: Network, data: Data) -> dict[str, float]:
@@ -21,7 +22,7 @@ def evaluate(network: Network, data: Data) -> dict[str, float]:
         passes = network.for_evaluation(batch)
         loss, *predictions = passes.program.evaluate(*batch.arrays())
         network.judge(tally.scores, predictions, batch)
-        tally.add_loss(loss, batch.total_weight, batch.size)
+        tally.add(Steps([loss], [batch.total_weight], batch.size))
     if not tally.samples:
         raise ValueError("evaluation expects at least one batch, got none")
     return tally.results()

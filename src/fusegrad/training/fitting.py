@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fusegrad.graph import Scalar
-from fusegrad.training.building import Network
 from fusegrad.training.callback import Callback
 from fusegrad.training.data import Batch
 from fusegrad.training.evaluating import evaluate
 from fusegrad.training.feeding import Data
+from fusegrad.training.resident import ResidentSteps
 from fusegrad.training.scoring import Tally
+from fusegrad.training.steps import Steps, gradients, train
 
 if TYPE_CHECKING:
     from fusegrad.training.trainer import Trainer
@@ -23,9 +24,16 @@ class Fitting:
     """One call of `Trainer.fit`, after all checks."""
 
     def __init__(
-        self, trainer: Trainer, data: Data, validation: Data | None, callbacks: list[Callback], epochs: int
+        self,
+        trainer: Trainer,
+        data: Data,
+        resident: ResidentSteps | None,
+        validation: Data | None,
+        callbacks: list[Callback],
+        epochs: int,
     ) -> None:
-        self.trainer, self.data, self.validation, self.callbacks = trainer, data, validation, callbacks
+        self.trainer, self.validation, self.callbacks = trainer, validation, callbacks
+        self.data, self.resident = data, resident
         self.network, self.position = trainer.network, trainer.position
         self.last = self.position.run_start + epochs
         self.mark = 0.0
@@ -44,26 +52,45 @@ class Fitting:
 
     def run_epoch(self) -> None:
         self.mark = perf_counter()
-        for batch in self.data.batches(self.position.epoch, self.position.batch):
-            self.run_batch(batch)
+        if self.position.accumulate == 1:
+            self.trainer.tally.leave_to_steps(self.network.sums)
+        for steps in self.launches():
+            self.note(steps)
             if self.trainer.stopping:
                 return
         if self.position.batch == 0:
             raise ValueError(f"x expects at least one batch, got none in epoch {self.position.epoch + 1}")
         self.finish_epoch()
 
-    def run_batch(self, batch: Batch) -> None:
-        loss = gradients(self.network, batch, add=self.position.pending > 0, tally=self.trainer.tally)
-        self.position.pending += 1
-        self.position.batch += 1
-        if self.position.pending >= self.position.accumulate:
-            self.update()
-        self.trainer.tally.add_loss(loss, batch.total_weight, batch.size)
+    def launches(self) -> Iterator[Steps]:
+        """Train on the batches that are left of the epoch."""
+        epoch, start, tally = self.position.epoch, self.position.batch, self.trainer.tally
+        if self.resident is not None:
+            yield from self.resident.launches(epoch, start, tally.apart)
+            return
+        for batch in self.data.batches(epoch, start):
+            if self.position.accumulate == 1:
+                yield train(self.network, batch, tally.apart)
+            else:
+                yield self.accumulate(batch)
+
+    def note(self, steps: Steps) -> None:
+        """Count what was done, and let callbacks see it."""
+        self.position.batch += len(steps.losses)
+        self.trainer.tally.add(steps)
         if self.callbacks:
             self.take_time()
             for callback in self.callbacks:
                 callback.on_batch_end(self.trainer)
             self.mark = perf_counter()
+
+    def accumulate(self, batch: Batch) -> Steps:
+        """Add to the gradients, and update when those of as many batches as wanted are there."""
+        steps = gradients(self.network, batch, self.trainer.tally.scores, add=self.position.pending > 0)
+        self.position.pending += 1
+        if self.position.pending >= self.position.accumulate:
+            self.update()
+        return steps
 
     def update(self) -> None:
         """Let the optimizer use the mean of the gradients since its last update."""
@@ -79,6 +106,8 @@ class Fitting:
         if self.validation is not None:
             results = evaluate(self.network, self.validation)
             logs |= {f"val_{name}": value for name, value in results.items()}
+        if trainer.home.found().scaling is not None:
+            logs["skipped_steps"] = trainer.skipped_steps
         logs |= {"samples_per_s": tally.samples / max(tally.seconds, 1e-9), "seconds": tally.seconds}
         if not isfinite(logs["loss"]):
             self.diverged_in = logs["epoch"]
@@ -94,13 +123,3 @@ class Fitting:
         now = perf_counter()
         self.trainer.tally.seconds += now - self.mark
         self.mark = now
-
-
-def gradients(network: Network, batch: Batch, *, add: bool, tally: Tally | None = None) -> Scalar:
-    """Forward and backward; `add` to the gradients that are there.  Returns the loss; `tally` gets the predictions."""
-    passes = network.for_training(batch)
-    loss: Scalar = passes.program.forward(*batch.arrays())
-    passes.program.backward(accumulate=add)
-    if tally is not None and passes.judged:
-        network.judge(tally.scores, [passes.program.read(value) for value in passes.judged], batch)
-    return loss

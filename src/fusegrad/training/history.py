@@ -15,7 +15,7 @@ class History:
     """Figures by epoch: `history.epochs[3]["loss"]`, or all of one name: `history["loss"]`.
 
     Every epoch has `epoch` (from 1), `loss` (the mean over samples), `samples_per_s` and `seconds` of training, the
-    metrics, and with validation `val_loss` and `val_<metric>`.
+    metrics, and with validation `val_loss` and `val_<metric>`; in float16 also `skipped_steps`, of all epochs so far.
     """
 
     def __init__(self, epochs: list[dict[str, Any]] | None = None) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from fusegrad import backend as backends
 from fusegrad.graph import GraphError, Module, Param, ParamArena
 from fusegrad.graph.arena import named_params
+from fusegrad.graph.precision import PRECISIONS, precision_on
 
 
 class Home:
@@ -19,6 +20,7 @@ class Home:
 
     def __init__(self, modules: Mapping[str, Module], precision: str, seed: int, backend: str | None) -> None:
         self.modules, self.precision, self.seed = modules, precision, seed
+        self.dtype = PRECISIONS[precision].master
         self.backend = (backends.current() if backend is None else backends.resolve(backend)).name
         self.is_particular = backend is not None
         self.arena: ParamArena | None = None
@@ -46,7 +48,9 @@ class Home:
         """The arena in which exactly these parameters live, if it will do."""
         params = self.params()
         arena = next((param.arena for param in params.values()), None)
-        if not isinstance(arena, ParamArena) or arena.params != params or arena.dtype != self.precision:
+        if not isinstance(arena, ParamArena) or arena.params != params:
+            return None
+        if arena.precision != precision_on(arena.backend, self.precision):
             return None
         return None if self.is_particular and arena.backend.name != self.backend else arena
 
@@ -55,7 +59,7 @@ class Home:
         values = {
             param: arena.backend.to_numpy(param.value) for param in self.params().values() if (arena := param.arena)
         }
-        arena = ParamArena(self.modules, seed=self.seed, dtype=self.precision, backend=self.backend)
+        arena = ParamArena(self.modules, seed=self.seed, precision=self.precision, backend=self.backend)
         for param, value in values.items():
             param.value = value
         return arena

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from fusegrad.training.checkpoint import CheckpointError, Stored
@@ -32,6 +33,7 @@ class Progress:
     reductions: tuple[Reduction, ...]
     arena_seed: int
     arena_step: int
+    loss_scaling: list[float] | None
     updates: int
 
 
@@ -48,6 +50,7 @@ def read_progress(trainer: Trainer, stored: Stored) -> Progress:
             reductions=tuple(Reduction(**reduction) for reduction in facts["reductions"]),
             arena_seed=whole_number(facts["arena"]["seed"], "seed", least=0, below=SEEDS),
             arena_step=whole_number(facts["arena"]["step"], "step", least=0, below=SEEDS),
+            loss_scaling=read_loss_scaling(facts["arena"].get("loss_scaling")),
             updates=whole_number(facts["updates"], "updates", least=0),
         )
     except DAMAGES as error:
@@ -58,6 +61,13 @@ def read_tally(trainer: Trainer, state: dict[str, Any]) -> Tally:
     tally = Tally(trainer.network.scores.fresh())
     tally.restore(state)
     return tally
+
+
+def read_loss_scaling(saved: list[float] | None) -> list[float] | None:
+    """The state of `LossScaling`, None in precisions that have none."""
+    if saved is not None and (len(saved) != 4 or not all(isfinite(number) and number >= 0 for number in saved)):
+        raise ValueError(f"loss_scaling is {saved}")
+    return saved
 
 
 def read_epochs(history: Any) -> list[dict[str, Any]]:

@@ -41,6 +41,8 @@ def restore(trainer: Trainer, stored: Stored) -> None:
     restore_optimizer(trainer, stored, progress.updates)
     for name, array in stored.group("gradient").items():
         trainer.home.params()[name].grad[...] = trainer.arena.backend.asarray(array)
+    if trainer.arena.scaling and progress.loss_scaling:
+        trainer.arena.scaling.restore(progress.loss_scaling)
     trainer.arena.seed[...], trainer.arena.step[...] = progress.arena_seed, progress.arena_step
     trainer.position, trainer.tally, trainer.best = progress.position, progress.tally, progress.best
     trainer.network.paced.reductions = progress.reductions

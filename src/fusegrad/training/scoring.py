@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from fusegrad.graph import Value, flatten, require
 from fusegrad.metrics import Metric, named
 from fusegrad.training.structure import Structure, leaves
+
+if TYPE_CHECKING:
+    from fusegrad.training.steps import Steps
+    from fusegrad.training.summing import StepSums
 
 
 class Scores:
@@ -49,6 +53,12 @@ class Scores:
             metric.reset()
         return other
 
+    def only(self, chosen: Callable[[Metric], bool]) -> Scores:
+        """Some of these very metrics."""
+        other = copy.copy(self)
+        other.metrics = {name: pair for name, pair in self.metrics.items() if chosen(pair[1])}
+        return other
+
     def judged(self, outputs: Structure) -> list[Value]:
         """The output that each metric reads; GraphError where there is none of that name."""
         return [choose(outputs, output, "outputs") for output, _ in self.metrics.values()]
@@ -77,23 +87,38 @@ class Tally:
     """What the batches of an unfinished epoch have come to so far.
 
     Losses are read from the device some at a time: neither one by one, which would wait at every step, nor all at the
-    end, which would keep as many as there are steps.
+    end, which would keep as many as there are steps.  Metrics that steps do not add to by themselves are `apart`.
     """
 
     unread_limit = 32
 
     def __init__(self, scores: Scores) -> None:
-        self.scores = scores
+        self.scores = self.apart = scores
+        self.sums: StepSums | None = None
         self.loss, self.weight, self.samples, self.seconds = 0.0, 0.0, 0, 0.0
         self.unread: list[tuple[Any, float]] = []
 
-    def add_loss(self, loss: Any, weight: float, samples: int) -> None:
-        self.unread.append((loss, weight))
-        self.samples += samples
+    def leave_to_steps(self, sums: StepSums) -> None:
+        """From now on let steps add to the metrics that they can, which have their sums when they are asked for."""
+        sums.load(self.scores)
+        self.sums = sums
+        stepping = [metric for name, (_, metric) in self.scores.metrics.items() if name in sums.names]
+        self.apart = self.scores.only(lambda metric: metric not in stepping)
+
+    def add(self, steps: Steps) -> None:
+        """Count some steps, or batches of an evaluation."""
+        self.unread += zip(steps.losses, steps.weights, strict=True)
+        self.samples += steps.samples
         if len(self.unread) >= self.unread_limit:
-            self.read()
+            self.read_losses()
 
     def read(self) -> None:
+        """Take over from the device what it has."""
+        self.read_losses()
+        if self.sums is not None:
+            self.sums.read(self.scores)
+
+    def read_losses(self) -> None:
         for loss, weight in self.unread:
             self.loss += float(loss) * weight
             self.weight += weight

@@ -24,7 +24,11 @@ def capture(trainer: Trainer) -> Stored:
         "seed": trainer.seed,
         "optimizer": type(trainer.optimizer).__name__,
         "updates": saved.count,
-        "arena": {"seed": int(arena.seed), "step": int(arena.step)},
+        "arena": {
+            "seed": int(arena.seed),
+            "step": int(arena.step),
+            "loss_scaling": arena.scaling.saved() if arena.scaling else None,
+        },
         "position": trainer.position.state(),
         "reductions": trainer.network.paced.state(),
         "tally": trainer.tally.state(),

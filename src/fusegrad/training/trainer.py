@@ -10,21 +10,22 @@ from os import PathLike
 from typing import Any
 
 from fusegrad.graph import Module, Optimizer, ParamArena, Scalar
+from fusegrad.graph.precision import PRECISIONS
 from fusegrad.training import checkpoint, evaluating, restoring, snapshot
 from fusegrad.training.building import Network
 from fusegrad.training.callback import Callback, as_callbacks, described
 from fusegrad.training.checks import SEEDS, whole_number
 from fusegrad.training.data import RowData
 from fusegrad.training.feeding import as_data, as_validation, checked_batch
-from fusegrad.training.fitting import Fitting, gradients
+from fusegrad.training.fitting import Fitting
 from fusegrad.training.history import History
 from fusegrad.training.home import Home
 from fusegrad.training.objective import Objective
 from fusegrad.training.position import Position
+from fusegrad.training.resident import ResidentSteps, check_residence
 from fusegrad.training.scoring import Scores, Tally
+from fusegrad.training.steps import step
 from fusegrad.training.stopping import Best
-
-PRECISIONS = ("float32", "float64")
 
 
 class Trainer:
@@ -36,11 +37,15 @@ class Trainer:
             `weight`; a list, or a dict by the names of outputs, of such losses is matched to outputs and summed.
         optimizer: see `fusegrad.optimizers`.
         metrics: names or objects of `fusegrad.metrics` for the first output, or a dict of them by names of outputs.
-        precision: "float32" or "float64"; floating-point data is converted.
+        precision: "float32" or "float64", to which floating-point data is converted; or on a GPU "bfloat16", "float16"
+            or "tf32": parameters, losses and optimizer state stay in float32, products take factors of fewer bits.  A
+            CPU computes in float32 then, and a warning says so.
         seed: of the parameters' first values, random layers and the order of samples.  A model whose parameters live in
             an arena already is trained with the values that it has.
         backend: "cpu", "cuda", "emulated" or "auto"; default: that of the model's arena, else what `using` or `select`
             chose.
+        capture: whether steps on a GPU, from the second of each shape on, are launched as one CUDA graph; those of
+            layers whose passes are not all made of ops never are.
 
     The same seed, data, backend and BLAS (with as many threads) give the same bits, also across `save` and `resume`.
     Raises ValueError for an argument that is none of these.
@@ -55,6 +60,7 @@ class Trainer:
         precision: str = "float32",
         seed: int = 0,
         backend: str | None = None,
+        capture: bool = True,
     ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f'precision expects one of {", ".join(PRECISIONS)}, got "{precision}"')
@@ -63,7 +69,7 @@ class Trainer:
         self.seed = whole_number(seed, "seed", least=0, below=SEEDS)
         self.model, self.optimizer, self.objective, scores = model, optimizer, Objective(loss), Scores(metrics)
         self.home = Home({"": model} | self.objective.modules, precision, self.seed, backend)
-        self.network = Network(model, self.objective, optimizer, scores, self.home)
+        self.network = Network(model, self.objective, optimizer, scores, self.home, capture)
         self.history, self.position, self.tally = History(), Position(), Tally(scores.fresh())
         self.best: dict[str, Best] = {}
         self.is_resumed = self.stopping = self.is_done = False
@@ -80,6 +86,12 @@ class Trainer:
         state = self.home.arena and self.home.arena.optimizer_states.get(self.optimizer)
         return self.network.paced.rate(state.count + 1 if state else 1)
 
+    @property
+    def skipped_steps(self) -> int:
+        """How many updates were skipped because gradients were not finite in float16; 0 in other precisions."""
+        scaling = self.home.arena and self.home.arena.scaling
+        return scaling.skipped if scaling else 0
+
     def fit(
         self,
         x: Any,
@@ -93,6 +105,8 @@ class Trainer:
         shuffle: bool = True,
         drop_last: bool = False,
         accumulate: int = 1,
+        resident: bool = False,
+        steps_per_execution: int = 1,
     ) -> History:
         """Train until the present run has `epochs` epochs, and return the history of all.
 
@@ -108,23 +122,30 @@ class Trainer:
             shuffle: whether rows come in an order that depends on the seed and the epoch; else they come as they are.
             drop_last: whether a last batch of fewer rows is left out; else it has a program of its own.
             accumulate: batches whose gradients are averaged for one update.
+            resident: whether x, y and weights are copied to the device once, and batches are taken there, in steps that
+                are captured in any case; else each batch comes from the host, while the one before is computed.
+            steps_per_execution: of resident data, the steps that one launch makes, up to 64.  Callbacks see the last of
+                them; batches of an epoch that are too few for it are taken one by one.
 
         Raises ValueError (GraphError where model and data do not fit) before any parameter changes: for empty data,
         arrays of different lengths, numbers that are not finite, labels or targets out of range, and what is not
         numeric; for batches of an iterable when they come.  Warns, and stops, when the loss of an epoch is not finite.
         """
         epochs, accumulate = whole_number(epochs, "epochs", least=0), whole_number(accumulate, "accumulate", least=1)
+        together = whole_number(steps_per_execution, "steps_per_execution", least=1)
         followers, form = as_callbacks(callbacks), self.form() | {"batch_size": batch_size}
         data = as_data(x, y, sample_weight, epochs, seed=self.seed, shuffle=shuffle, drop_last=drop_last, **form)
+        check_residence(data, resident, together, accumulate, self.network)
         held_out = None if validation is None else as_validation(validation, epochs, **form)
         with self.network.unchanged_on_failure():
             self.network.prepare(data, self.network.for_training)
             if held_out is not None:
                 self.network.prepare(held_out, self.network.for_evaluation)
+            placed = ResidentSteps(self.network, data, together) if isinstance(data, RowData) and resident else None
         with ExitStack() as ending:
             with self.unchanged_on_refusal():
                 self.begin(data.course() | {"accumulate": accumulate}, with_validation=held_out is not None)
-                fitting = Fitting(self, data, held_out, followers, epochs)
+                fitting = Fitting(self, data, placed, held_out, followers, epochs)
                 fitting.begin(ending)
             self.is_resumed = False
             fitting.run()
@@ -136,7 +157,7 @@ class Trainer:
 
     def form(self) -> dict[str, Any]:
         """What data in any form is checked by."""
-        return {"dtype": self.home.precision, "check_targets": self.objective.check_targets}
+        return {"dtype": self.home.dtype, "check_targets": self.objective.check_targets}
 
     def begin(self, course: dict[str, Any], with_validation: bool) -> None:
         """Start a new run, unless one was resumed; ValueError where an epoch would go on with other batches."""
@@ -164,9 +185,7 @@ class Trainer:
     def step(self, x: Any, y: Any, weight: Any = None) -> Scalar:
         """Train on one batch and return its loss, which is read from the device only when it is needed."""
         batch = checked_batch(x, y, weight, **self.form())
-        loss = gradients(self.network, batch, add=False)
-        self.network.update()
-        return loss
+        return step(self.network, self.network.for_step(batch), batch)
 
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 32, sample_weight: Any = None) -> dict[str, float]:
         """The loss and the metrics on data in any form that `fit` takes."""
@@ -176,7 +195,7 @@ class Trainer:
 
     def predict(self, x: Any, batch_size: int = 32) -> Any:
         """The outputs for all rows of x, as NumPy arrays in the form in which the model returns them."""
-        data = RowData(x, batch_size=batch_size, dtype=self.home.precision)
+        data = RowData(x, batch_size=batch_size, dtype=self.home.dtype)
         self.network.prepare(data, self.network.for_prediction)
         return evaluating.predict(self.network, data)
 
