@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers gpu format clean
+.PHONY: help demo test check bench report peers gpu format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -20,7 +20,11 @@ check: .venv/dev.installed ## check format, lint and types
 	$(BIN)/mypy --strict src
 
 bench: .venv/dev.installed ## run the benchmarks
-	$(BIN)/pytest benchmarks -p no:xdist --override-ini=python_files='bench_*.py' --benchmark-only
+	mkdir -p build
+	$(BIN)/pytest benchmarks -p no:xdist --override-ini=python_files='bench_*.py' --benchmark-only --benchmark-max-time=0.2 --benchmark-json=build/bench.json
+
+report: .venv/dev.installed ## make tables and charts of what the benchmarks found
+	$(BIN)/python benchmarks/report.py $(wildcard build/bench.json benchmarks/results/*.json)
 
 peers: .venv/fast.installed .venv/peers.installed ## time steps beside PyTorch and JAX
 	$(BIN)/python benchmarks/peers.py

@@ -16,15 +16,18 @@ FORWARD_FLOPS = 2 * BATCH * sum(a * b for a, b in pairwise(WIDTHS))
 FLOPS = 3 * FORWARD_FLOPS - 2 * BATCH * WIDTHS[0] * WIDTHS[1]  # nobody needs the gradient of the input
 
 
-def test_engine(measure, backend):
+def test_engine(measure, contender):
     """The perceptron of `by_hand`, trained by the engine."""
-    program, _ = overhead.program(backend.name)
-    batch = [backend.asarray(array) for array in batch_of()]
-    measure(lambda: program.step(*batch), flops=FLOPS, nbytes=program.plan.nbytes + 4 * program.arena.value.nbytes)
+    program, _ = overhead.program(contender.backend.name)
+    batch = [contender.backend.asarray(array) for array in batch_of()]
+    if contender.name == "captured":
+        program.capture()
+    nbytes = program.plan.nbytes + 4 * program.arena.value.nbytes
+    measure(lambda: program.step(*batch), flops=FLOPS, nbytes=nbytes, warm=True)
 
 
-@pytest.mark.parametrize("backend", ["cpu"], indirect=True)
-def test_by_hand(measure, backend):
+@pytest.mark.parametrize("contender", ["numpy"], indirect=True)
+def test_by_hand(measure, contender):
     """The same by hand."""
     _, step = overhead.pair()
     batch = batch_of()
@@ -41,14 +44,17 @@ def test_overhead(benchmark):
 
 
 @pytest.mark.parametrize("build", NETWORKS, ids=lambda build: build.__name__)
-def test_network(measure, backend, build):
+def test_network(measure, contender, build):
     """One step of every player of a network."""
     network = build()
-    programs = network.programs(fg.ParamArena(network.module, backend=backend.name), fg.optimizers.Adam)
-    batches = [[backend.asarray(array) for array in goal.batch()] for goal in network.goals]
+    programs = network.programs(fg.ParamArena(network.module, backend=contender.backend.name), fg.optimizers.Adam)
+    batches = [[contender.backend.asarray(array) for array in goal.batch()] for goal in network.goals]
+    if contender.name == "captured":
+        for program in programs:
+            program.capture()
 
     def run():
         for program, batch in zip(programs, batches, strict=True):
             program.step(*batch)
 
-    measure(run, nbytes=sum(program.plan.nbytes for program in programs))
+    measure(run, nbytes=sum(program.plan.nbytes for program in programs), warm=True)

@@ -34,8 +34,8 @@ class Perceptron:
         self.y = [np.empty((batch, width), np.float32) for width in widths[1:]]  # the ReLU is done in place
         self.dh = [np.empty((batch, width), np.float32) for width in widths[1:]]
         self.active = [np.empty((batch, width), bool) for width in widths[1:-1]]
-        self.probability = np.empty((batch, widths[-1]), np.float32)
-        self.peak, self.sums = (np.empty((batch, 1), np.float32) for _ in range(2))
+        self.exponentials = np.empty((batch, widths[-1]), np.float32)
+        self.peak, self.sums, self.scale = (np.empty((batch, 1), np.float32) for _ in range(3))
         self.rows, self.ones = np.arange(batch), np.ones((1, batch), np.float32)
 
     def step(self, x, labels):
@@ -57,19 +57,17 @@ class Perceptron:
         np.matmul(x, self.weights[-1].T, out=logits)
         np.add(logits, self.biases[-1], out=logits)
         logits.max(axis=1, keepdims=True, out=self.peak)
-        np.subtract(logits, self.peak, out=self.probability)
-        np.exp(self.probability, out=self.probability)
-        self.probability.sum(axis=1, keepdims=True, out=self.sums)
-        np.divide(self.probability, self.sums, out=self.probability)
-        np.log(self.sums, out=self.sums)
-        losses = self.sums[:, 0] - (logits[self.rows, self.labels] - self.peak[:, 0])
+        np.subtract(logits, self.peak, out=self.exponentials)
+        np.exp(self.exponentials, out=self.exponentials)
+        self.exponentials.sum(axis=1, keepdims=True, out=self.sums)
+        losses = np.log(self.sums[:, 0]) - (logits[self.rows, self.labels] - self.peak[:, 0])
         return losses.sum() / len(self.rows)
 
     def backward(self):
-        gradient = self.dh[-1]
-        gradient[...] = self.probability
-        gradient[self.rows, self.labels] -= 1
-        np.multiply(gradient, 1 / len(self.rows), out=gradient)
+        gradient, share = self.dh[-1], np.float32(1 / len(self.rows))
+        np.divide(share, self.sums, out=self.scale)
+        np.multiply(self.exponentials, self.scale, out=gradient)
+        gradient[self.rows, self.labels] -= share
         for i in reversed(range(len(self.weights))):
             x = self.y[i - 1] if i else self.x
             np.matmul(self.dh[i].T, x, out=self.dweights[i])

@@ -15,7 +15,7 @@ import numpy as np
 from by_hand import BATCH, WIDTHS, Perceptron, batch_of
 
 import fusegrad as fg
-from fusegrad.graph.feed import check_batch, feed
+from fusegrad.graph.feed import check_batch
 
 REPEATS, STEPS = 40, 200
 os.environ["FUSEGRAD_EVALUATOR"] = "numpy"  # as the calls by hand
@@ -62,19 +62,18 @@ def interleaved(steps, batch, repeats=REPEATS):
 def shares(engine, batch, steps=STEPS):
     """Microseconds of every part of the engine's step, each timed alone."""
     engine.forward(*batch)
-    bound, backend = engine.bound, engine.arena.backend
+    bound, state = engine.bound, engine.optimizer_state
     parts = {
-        "check and copy the batch": [lambda: feed(backend, bound.places, check_batch(bound.places, batch))],
-        "numbers of the update": [lambda: engine.optimizer_state.prepare(1.0)],
-        "loss as Scalar": [lambda: engine.ring.take(bound.arrays[engine.outputs[0].data])],
+        "check and copy the batch": [lambda: bound.feed([*check_batch(bound.places, batch), *state.numbers_to_feed()])],
+        "count the step": bound.forward[:1],
+        "deliver the loss": bound.forward[-1:],
+        "loss as Scalar": [engine.ring.take],
     }
     for kind, calls, bounds in (
-        ("forward", engine.schedule.forward, bound.forward),
+        ("forward", engine.schedule.forward, bound.forward[1:-1]),
         ("backward", engine.schedule.backward, bound.backward),
     ):
-        for call, run in zip(
-            calls, bounds[-len(calls) :], strict=True
-        ):  # before those of `forward` the step is counted
+        for call, run in zip(calls, bounds, strict=True):
             parts.setdefault(f"{kind}: {call.label}", []).append(run)
     parts["update"] = engine.updates
     return {name: sum(microseconds(call, (), steps) for call in calls) for name, calls in parts.items()}

@@ -1,0 +1,1 @@
+"""The sections of `make gpu`, and what is concluded from them."""

@@ -1,0 +1,187 @@
+"""PyTorch on the rows of `workloads`: eager, compiled in three modes, and as a CUDA graph captured by hand.
+
+    python benchmarks/peers_gpu_torch.py eager|compile|reduce-overhead|max-autotune|graph
+
+Parameters and moments are float32 everywhere; "bfloat16" is autocast, "tf32" lets float32 products use TF32, and
+"float32" does not.  The optimizer is the fused AdamW without decay, which is Adam; inputs lie on the device.  Without a
+GPU it runs on the CPU with all sizes shrunk, which tests the script and measures nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from statistics import median
+from typing import Any
+
+from peer_lines import LOSSES, Missing, Row, main, rates, rows_of
+from step_times import median_step
+from workloads import BETAS, EPS, LR, OPERATIONS, PERCEPTRONS, STEPS_AT_ONCE, Operation, Perceptron
+
+MODES = {"compile": "default", "reduce-overhead": "reduce-overhead", "max-autotune": "max-autotune"}
+FLUSHED = 256 << 20
+
+
+def rows(variant: str) -> Iterator[Row]:
+    try:
+        import torch
+    except ImportError as error:
+        reason = str(error)
+        yield "settings", lambda: {"missing": reason}
+        return
+    rehearsed = not torch.cuda.is_available()
+    yield "settings", partial(settings, variant)
+    yield from rows_of(PERCEPTRONS, partial(stepped, variant), rehearsed)
+    if variant in ("eager", "compile"):
+        yield from rows_of(OPERATIONS, partial(operated, variant), rehearsed)
+
+
+def settings(variant: str) -> dict[str, Any]:
+    import torch
+
+    return {
+        "torch": torch.__version__,
+        "device": device_of(torch).type,
+        "variant": variant,
+        "tf32": "in rows called tf32, by torch.backends.cuda.matmul.allow_tf32",
+        "bfloat16": "autocast, parameters and moments in float32",
+        "optimizer": "AdamW(fused=True, weight_decay=0)",
+    }
+
+
+def device_of(torch: Any) -> Any:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def wait_of(torch: Any) -> Callable[[], None]:
+    return torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+
+
+class Training:
+    """A model with its optimizer and batch on the device."""
+
+    def __init__(self, torch: Any, work: Perceptron, capturable: bool) -> None:
+        self.torch, self.work, device = torch, work, device_of(torch)
+        torch.backends.cuda.matmul.allow_tf32 = work.precision == "tf32"
+        gelu = torch.nn.GELU(approximate="tanh")
+        activation = {"relu": torch.nn.ReLU(), "gelu_tanh": gelu}[work.activation]
+        layers = []
+        for weight, bias in zip(*work.initial(), strict=True):
+            linear = torch.nn.Linear(*weight.shape[::-1])
+            linear.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
+            layers += [linear, activation]
+        self.model = torch.nn.Sequential(*layers[:-1]).to(device)
+        self.x, self.labels = (torch.from_numpy(array).to(device) for array in work.data())
+        options = {"capturable": True} if capturable else {}
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), LR, betas=BETAS, eps=EPS, weight_decay=0.0, fused=True, **options
+        )
+
+    def loss(self) -> Any:
+        """In a compiled variant this is what is compiled."""
+        torch, mixed = self.torch, self.work.precision == "bfloat16"
+        with torch.autocast(self.x.device.type, torch.bfloat16, enabled=mixed, cache_enabled=False):
+            return torch.nn.functional.cross_entropy(self.model(self.x).float(), self.labels)
+
+    def step(self) -> Any:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss()
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+def stepped(variant: str, work: Perceptron) -> dict[str, Any]:
+    import torch
+
+    training = Training(torch, work, capturable=variant == "graph")
+    if variant == "graph":
+        return captured(torch, training)
+    if variant in MODES:
+        torch.compiler.reset()  # of the rows before
+        training.loss = torch.compile(training.loss, dynamic=False, mode=MODES[variant])
+    losses = [float(training.step()) for _ in range(LOSSES)]
+    return rates(work, timed(torch, training.step)) | {"losses": losses}
+
+
+def captured(torch: Any, training: Training) -> dict[str, Any]:
+    """The step as one graph, and several steps as one; the faster counts."""
+    if not torch.cuda.is_available():
+        raise Missing("a CUDA graph needs a GPU")
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        losses = [float(training.step()) for _ in range(LOSSES)]
+    torch.cuda.current_stream().wait_stream(side)
+    seconds = {}
+    for steps in (1, STEPS_AT_ONCE):
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            for _ in range(steps):
+                training.step()
+        seconds[steps] = timed(torch, graph.replay) / steps
+    times = {f"us_{steps}_at_once": time * 1e6 for steps, time in seconds.items()}
+    return rates(training.work, min(seconds.values())) | times | {"losses": losses}
+
+
+def timed(torch: Any, run: Callable[[], Any]) -> float:
+    if torch.cuda.is_available():
+        return median_step(run, wait_of(torch))
+    return median_step(run, wait_of(torch), repeats=1, seconds=0.0)
+
+
+def operated(variant: str, work: Operation) -> dict[str, Any]:
+    """Between events, with the second-level cache emptied before each call, as ours."""
+    import torch
+
+    if variant != "eager" and work.kind == "adam":
+        raise Missing("an update alone has nothing to compile: see eager")
+    run = {"adam": adam, "softmax cross-entropy": cross_entropy, "layer norm": layer_norm}[work.kind](
+        torch, work, (lambda function: torch.compile(function, dynamic=False)) if variant == "compile" else lambda f: f
+    )
+    run()
+    return rates(work, cold(torch, run) if torch.cuda.is_available() else timed(torch, run))
+
+
+def cold(torch: Any, run: Callable[[], Any], repeats: int = 50) -> float:
+    waste, times = torch.empty(FLUSHED, dtype=torch.uint8, device="cuda"), []
+    for _ in range(repeats):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        waste.zero_()
+        start.record()
+        run()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) / 1e3)
+    return median(times)
+
+
+def plane(torch: Any, work: Operation) -> Any:
+    array = torch.from_numpy(work.data()).to(device_of(torch))
+    return array.to(getattr(torch, work.dtype)).requires_grad_()
+
+
+def adam(torch: Any, work: Operation, prepared: Callable[[Any], Any]) -> Callable[[], Any]:
+    parameter = plane(torch, work)
+    parameter.grad = parameter.detach().clone()
+    optimizer = torch.optim.AdamW([parameter], LR, betas=BETAS, eps=EPS, weight_decay=0.0, fused=True)
+    return optimizer.step
+
+
+def cross_entropy(torch: Any, work: Operation, prepared: Callable[[Any], Any]) -> Callable[[], Any]:
+    logits, (rows, columns) = plane(torch, work), work.shape
+    labels = torch.randint(columns, (rows,), device=logits.device)
+    loss = prepared(lambda logits: torch.nn.functional.cross_entropy(logits, labels))
+    return lambda: torch.autograd.grad(loss(logits), logits)
+
+
+def layer_norm(torch: Any, work: Operation, prepared: Callable[[Any], Any]) -> Callable[[], Any]:
+    x, columns = plane(torch, work), work.shape[1]
+    weight, bias = (torch.ones(columns, device=x.device, dtype=x.dtype, requires_grad=True) for _ in range(2))
+    dy = x.detach().clone()
+    forward = prepared(lambda x, weight, bias: torch.nn.functional.layer_norm(x, (columns,), weight, bias))
+    return lambda: torch.autograd.grad(forward(x, weight, bias), (x, weight, bias), dy)
+
+
+if __name__ == "__main__":
+    main({variant: partial(rows, variant) for variant in ("eager", "graph", *MODES)})
