@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor, wait
 from weakref import ref
 
 import numpy as np
@@ -93,3 +94,23 @@ def test_a_collector_that_is_off_stays_off():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("work", ["zeros", "synchronize"])
+def test_another_thread_waits_with_its_work_until_the_capture_has_ended(work):
+    backend = EmulatedBackend("fast")
+    x = backend.zeros((3,), "float32")
+    with backend.using_stream():
+        filling = elementwise.fill.bound("cuda", x, 2.0)
+    with ThreadPoolExecutor(1) as pool:
+        other = {"zeros": lambda: backend.zeros((3,), "float32").shape, "synchronize": backend.synchronize}[work]
+        begun = []
+
+        def begin():
+            begun.append(pool.submit(other))
+            wait(begun, timeout=0.2)
+
+        run = backend.capture([begin, filling])
+        run()
+        assert begun[0].result() == ((3,) if work == "zeros" else None)
+    assert backend.to_numpy(x).tolist() == [2, 2, 2]

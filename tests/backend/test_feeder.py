@@ -110,6 +110,18 @@ def test_a_buffer_on_the_device_is_free_when_all_was_copied_from_it():
     assert slot.consumed.time > slot.copied.time > made
 
 
+def test_feedings_take_turns_with_two_buffers():
+    backend = resolve("emulated")
+    feed = backend.feeder(places(backend))
+    first, second = feed.slots
+    feed(arrays(0))
+    assert first.copied.time > second.copied.time
+    feed(arrays(1))
+    assert first.copied.time < second.copied.time
+    feed(arrays(2))
+    assert first.copied.time > second.copied.time
+
+
 def test_page_locked_memory_is_given_back_behind_the_copies_that_read_it():
     backend = resolve("emulated")
     feed = backend.feeder(places(backend))

@@ -88,6 +88,21 @@ def test_waiting_for_the_device(cp, stream, cuda_error):
 
 
 @pytest.mark.usefixtures("invalidated")
+def test_waiting_for_the_device_in_another_thread(cp, stream, cuda_error):
+    with cuda_error("cudaErrorStreamCaptureUnsupported"), ThreadPoolExecutor(1) as pool:
+        pool.submit(cp.cuda.Device().synchronize).result()
+
+
+def test_waiting_for_another_device_is_no_matter(cuda_error):
+    cp = StandIn(devices=2)
+    stream = cp.cuda.Stream(non_blocking=True)
+    stream.begin_capture()
+    with cp.cuda.Device(1) as other:
+        other.synchronize()
+    assert stream.end_capture().nodes == ()
+
+
+@pytest.mark.usefixtures("invalidated")
 def test_asking_the_stream(stream):
     assert not stream.done
 
@@ -132,13 +147,22 @@ def test_products_by_cublas(cp, x, stream, multiply):
     lambda cp, x: cp.empty(3), lambda cp, x: cp.zeros(3), lambda cp, x: cp.arange(3), lambda cp, x: x + 1,
     lambda cp, x: cp.exp(x), lambda cp, x: x.copy(), lambda cp, x: x.astype("float64"), lambda cp, x: x.sum(),
     lambda cp, x: cp.stack([x, x]), lambda cp, x: x.T.ravel(), lambda cp, x: x[[0, 1, 0]],
-    lambda cp, x: x.sum(axis=0, out=x[0]),
+    lambda cp, x: x.sum(axis=0, out=x[0]), lambda cp, x: x.__setitem__([0, 1], 5),
 ])  # fmt: skip
 def test_allocations(cp, x, stream, allocate):
     before = cp.counters.as_dict()
     with pytest.raises(LaunchError, match="allocates device memory during a capture"):
         allocate(cp, x)
     assert stream.end_capture().nodes == () and cp.counters.as_dict() == before
+
+
+def test_elements_by_an_array_of_indices(cp, x):
+    rows = cp.arange(1)
+    with cp.cuda.Stream(non_blocking=True) as stream:
+        stream.begin_capture()
+        with pytest.raises(LaunchError, match="setitem by an index of arrays allocates device memory"):
+            x[rows] = 5
+        assert stream.end_capture().nodes == ()
 
 
 def test_the_null_stream_beside_a_capture_of_the_same_thread(cp, x, stream, cuda_error):
@@ -171,6 +195,25 @@ def test_the_null_stream_beside_a_blocking_stream(cp, cuda_error):
     assert not cp.cuda.Stream.null.is_capturing()
 
 
+def test_work_on_the_null_stream_is_the_end_of_a_capture_of_a_blocking_one_whatever_thread_it_is_of(cp, cuda_error):
+    stream, x = cp.cuda.Stream(), cp.ones(3)
+    with ThreadPoolExecutor(1) as pool:
+        for work in lambda: x.fill(2), lambda: pool.submit(x.fill, 2).result():
+            stream.begin_capture()
+            with cuda_error("cudaErrorStreamCaptureImplicit"):
+                work()
+            with cuda_error("cudaErrorStreamCaptureInvalidated"):
+                stream.end_capture()
+
+
+def test_other_threads_may_allocate_beside_a_capture(cp):
+    stream = cp.cuda.Stream()
+    stream.begin_capture()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(cp.empty, 3).result().shape == (3,)
+    assert stream.end_capture().nodes == ()
+
+
 def test_other_streams_go_on_beside_a_capture(cp, x, stream):
     with cp.cuda.Stream(non_blocking=True) as other:
         x.fill(3)
@@ -189,6 +232,18 @@ def test_begin_capture_checks(cp, stream, cuda_error):
     other = cp.cuda.Stream()
     other.begin_capture(cp.cuda.runtime.streamCaptureModeThreadLocal)
     assert other.is_capturing() and other.end_capture().nodes == () and stream.end_capture().nodes == ()
+
+
+@pytest.mark.parametrize("mode", ["Global", "ThreadLocal"])
+def test_only_a_relaxed_capture_may_end_in_another_thread(cp, cuda_error, mode):
+    strict, relaxed = (cp.cuda.Stream(non_blocking=True) for _ in range(2))
+    strict.begin_capture(getattr(cp.cuda.runtime, f"streamCaptureMode{mode}"))
+    relaxed.begin_capture()
+    with ThreadPoolExecutor(1) as pool:
+        with cuda_error("cudaErrorStreamCaptureWrongThread"):
+            pool.submit(strict.end_capture).result()
+        assert pool.submit(relaxed.end_capture).result().nodes == ()
+    assert strict.end_capture().nodes == ()
 
 
 def test_end_capture_without_begin(cp, cuda_error):

@@ -134,9 +134,11 @@ def test_an_event_is_recorded_on_streams_of_its_device_and_waited_for_on_any(cp:
 
 def test_a_kernel_runs_on_streams_of_the_current_device(cp: StandIn) -> None:
     kernel = cp.RawKernel('extern "C" __global__ void one(int* x) { *x = 1; }', "one")
+    kernel((1,), (1,), (cp.zeros(1, "int32"),), stream=cp.cuda.Stream())
+    assert cp.cuda.get_current_stream() is cp.cuda.null
     with cp.cuda.Device(1):
         stream = cp.cuda.Stream()
-    with pytest.raises(RuntimeError, match="a launch of one of device 0 on stream 1 of device 1"):
+    with pytest.raises(RuntimeError, match="a launch of one of device 0 on stream 2 of device 1"):
         kernel((1,), (1,), (cp.zeros(1, "int32"),), stream=stream)
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from cuda_on_cpu.reports import LaunchError
 from cuda_on_cpu.stand_in.capture import Node
 from cuda_on_cpu.stand_in.frozen import FrozenArray
+from cuda_on_cpu.stand_in.memory import overlap
 from cuda_on_cpu.stand_in.pinned import PinnedSpan
-
-SEARCHED = 1000  # candidates for a common byte of two strided views, beyond which they count as overlapping
 
 
 def require_no_races(nodes: Sequence[Node]) -> None:
@@ -29,7 +26,7 @@ def bits(mask: int) -> list[int]:
 def require_apart(one: Node, other: Node) -> None:
     for memory, writes in one.uses:
         for other_memory, other_writes in other.uses:
-            if (writes or other_writes) and overlap(memory, other_memory):
+            if (writes or other_writes) and meet(memory, other_memory):
                 verbs = ["writes" if does else "reads" for does in (writes, other_writes)]
                 raise LaunchError(
                     f"a race between branches of a graph: {one.title} {verbs[0]} and {other.title} {verbs[1]} the "
@@ -37,7 +34,7 @@ def require_apart(one: Node, other: Node) -> None:
                 )
 
 
-def overlap(one: FrozenArray | PinnedSpan, other: FrozenArray | PinnedSpan) -> bool:
+def meet(one: FrozenArray | PinnedSpan, other: FrozenArray | PinnedSpan) -> bool:
     if isinstance(one, FrozenArray) and isinstance(other, FrozenArray):
-        return bool(np.may_share_memory(one.host, other.host, max_work=SEARCHED))  # type: ignore[arg-type]
+        return overlap(one.host, other.host)
     return one.bounds[0] < other.bounds[1] and other.bounds[0] < one.bounds[1]

@@ -43,8 +43,8 @@ class Capture:
     `tails` has for each of these streams the nodes that come before its next one, as bits.
     """
 
-    def __init__(self, origin: Any) -> None:
-        self.origin, self.thread = origin, get_ident()
+    def __init__(self, origin: Any, is_relaxed: bool) -> None:
+        self.origin, self.is_relaxed, self.thread = origin, is_relaxed, get_ident()
         self.nodes: list[Node] = []
         self.streams = [origin]
         self.tails: dict[int, int] = {origin.ptr: 0}
@@ -90,6 +90,13 @@ class Capture:
         """Refuse an operation after which CUDA gives the whole capture up."""
         self.broken_by = self.broken_by or operation
         raise CUDARuntimeError(f"{error}: {operation} is not permitted while {self.origin.name} captures")
+
+    def require_thread(self) -> None:
+        """CUDARuntimeError in another thread than that of the beginning, unless the capture is relaxed."""
+        if not self.is_relaxed and self.thread != get_ident():
+            raise CUDARuntimeError(
+                f"cudaErrorStreamCaptureWrongThread: the capture of {self.origin.name} was begun in another thread"
+            )
 
     def require_valid(self) -> None:
         if self.broken_by:

@@ -68,9 +68,8 @@ class CublasLt:
     def destroy(self, light_handle: int) -> None:
         """As in the library, a wait for the device, which is the end of a capture."""
         self.handles.destroy(light_handle)
-        stand_in = self._stand_in()
-        for capture in stand_in.captures_here() if stand_in else ():
-            capture.breaks("cudaErrorStreamCaptureUnsupported", "cublasLtDestroy")
+        if stand_in := self._stand_in():
+            stand_in.refuse_wait_for_device("cublasLtDestroy", stand_in.cuda.runtime.getDevice())
 
     def matmul_desc_create(self, compute_type: int, scale_type: int) -> int:
         return self.descriptors.create({Desc.COMPUTE_TYPE: compute_type, Desc.SCALE_TYPE: scale_type})

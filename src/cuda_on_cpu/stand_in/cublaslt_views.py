@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cuda_on_cpu.reports import LaunchError
 from cuda_on_cpu.stand_in.array import Array
 from cuda_on_cpu.stand_in.cublaslt_checks import Layout, Problem
 from cuda_on_cpu.stand_in.cublaslt_product import multiply
 from cuda_on_cpu.stand_in.marks import mark_written, require_written
+from cuda_on_cpu.stand_in.memory import overlap
 from cuda_on_cpu.stand_in.raw_copies import device_bytes
 
 NAME = "cublasLtMatmul"
-SEARCHED = 1000  # candidates for a common byte of two strided views, beyond which they count as overlapping
 Arrays = dict[str, Array]
 
 
@@ -102,7 +101,3 @@ def require_apart(arrays: Arrays, written: set[str]) -> None:
             same = {name, other} == {"C", "D"} and array.data.ptr == arrays[name].data.ptr
             if other != name and not same and overlap(array.host, arrays[name].host):
                 raise LaunchError(f"{NAME}: {name}, which is written, overlaps {other}")
-
-
-def overlap(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    return bool(np.may_share_memory(one, other, max_work=SEARCHED))  # type: ignore[arg-type]

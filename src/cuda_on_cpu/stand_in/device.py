@@ -40,8 +40,7 @@ class Device:
         return limits.attributes(self.stand_in.architecture)
 
     def synchronize(self) -> None:
-        for capture in self.stand_in.captures_here():
-            capture.breaks("cudaErrorStreamCaptureUnsupported", "a wait for the device")
+        self.stand_in.refuse_wait_for_device("a wait for the device", self.id)
         self.stand_in.counters.add(synchronisations=1)
         self.stand_in.queue("synchronize the device")
         self.stand_in.transfers.finish_all()

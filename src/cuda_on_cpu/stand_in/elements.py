@@ -18,11 +18,7 @@ def host_index(array: Any, index: Any) -> Any:
     if not isinstance(index, array.stand_in.ndarray):
         return index
     require_written(index, "an index")
-    return host_of_index(array, index)
-
-
-def host_of_index(array: Any, index: Any) -> Any:
-    return host_value(array.stand_in, index) if isinstance(index, array.stand_in.ndarray) else index
+    return host_value(array.stand_in, index)
 
 
 def selected(array: Any, index: Any) -> Any:
@@ -37,13 +33,15 @@ def assign(array: Any, index: Any, value: Any, name: str) -> None:
     """Copy an array of the device, or a number, over elements, converting and broadcasting."""
     stand_in = array.stand_in
     parts = index if isinstance(index, tuple) else (index,)
-    if all(is_basic(part) for part in parts):
+    is_view = all(is_basic(part) for part in parts)
+    if is_view:
         parts = parts if any(part is ... for part in parts) else (*parts, ...)
         array, parts = array.seen_as(array.host[parts]), (...,)
     if stand_in.is_recording():
-        host, index = array.host.copy(), tuple(host_of_index(array, part) for part in parts)
+        if not is_view:
+            stand_in.refuse_allocation(f"{name} by an index of arrays")
         with np.errstate(all="ignore"):
-            host[index] = host_value(stand_in, value)
+            array.host.copy()[...] = host_value(stand_in, value)  # refuses now what would fail at each launch
     read = [(part, False) for part in (*parts, value) if isinstance(part, stand_in.ndarray)]
     stand_in.submit(name, assigned, (array, parts, value), [(array, True), *read])
 

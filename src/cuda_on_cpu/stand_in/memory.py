@@ -11,6 +11,7 @@ from cuda_on_cpu.stand_in.counters import Counters
 
 ALIGNMENT = 512  # of every allocation, as CuPy's memory pool gives it; also the least size of the red zones
 POISON = 0xFF  # NaN in every floating-point type
+SEARCHED = 1000  # candidates for a common byte of two strided views, beyond which they count as overlapping
 FLOATS_OF_OTHERS = ("bfloat16",)  # of ml_dtypes, which NumPy takes for bytes without meaning
 NAMES = {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 NAMES |= {"float16", "float32", "float64", *FLOATS_OF_OTHERS}
@@ -52,6 +53,11 @@ class Memory:
             return np.empty(host.shape, f"u{host.itemsize}")
         offset = int(host.ctypes.data) - self.start
         return np.ndarray(host.shape, f"u{host.itemsize}", self.written, offset, host.strides)
+
+
+def overlap(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two views have a byte in common."""
+    return bool(np.may_share_memory(one, other, max_work=SEARCHED))  # type: ignore[arg-type]
 
 
 def all_written(itemsize: int) -> int:

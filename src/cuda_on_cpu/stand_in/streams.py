@@ -9,7 +9,7 @@ from cuda_on_cpu.stand_in.capture import Capture
 from cuda_on_cpu.stand_in.device import CUDARuntimeError
 from cuda_on_cpu.stand_in.events import Event
 
-CAPTURE_MODES = (0, 1, 2)  # global, of the thread, relaxed
+CAPTURE_MODES = GLOBAL, THREAD_LOCAL, RELAXED = 0, 1, 2
 
 
 class Stream:
@@ -104,7 +104,7 @@ class Stream:
             raise CUDARuntimeError(f"cudaErrorInvalidValue: mode expects one of {CAPTURE_MODES}, got {mode!r}")
         if self.capture is not None:
             raise CUDARuntimeError(f"cudaErrorIllegalState: {self.name} captures already")
-        self.capture = Capture(self)
+        self.capture = Capture(self, mode in (None, RELAXED))
         self.stand_in.cuda.captures.append(self.capture)
 
     def end_capture(self) -> Any:
@@ -118,6 +118,7 @@ class Stream:
             raise CUDARuntimeError(f"cudaErrorIllegalState: {self.name} captures nothing")
         if capture.origin is not self:
             capture.breaks("cudaErrorStreamCaptureUnmatched", f"end_capture of {self.name}")
+        capture.require_thread()
         self.stand_in.cuda.captures.remove(capture)
         nodes = capture.close()
         if self.stand_in.mode == "check":

@@ -85,17 +85,25 @@ class Work:
     def is_recording(self, stream: Any = None) -> bool:
         return (stream or self.cuda.get_current_stream()).capture is not None
 
-    def captures_here(self) -> list[Any]:
-        """The captures that this thread has begun."""
-        return [capture for capture in self.cuda.captures if capture.thread == get_ident()]
+    def captures_beside_null(self) -> list[Any]:
+        """The captures that disallow the null stream here: of blocking streams, which wait for it, and of this thread,
+        whose work would miss in the graph.
+        """
+        return [each for each in self.cuda.captures if each.thread == get_ident() or not each.origin.is_non_blocking]
 
     def refuse_beside_capture(self, name: str, stream: Any) -> None:
-        """The null stream waits for others, or is taken by mistake: its work would miss in the graph."""
-        if stream.ptr == 0 and (captures := self.captures_here()):
+        for capture in self.captures_beside_null() if stream.ptr == 0 else ():
+            if not capture.origin.is_non_blocking:
+                capture.breaks("cudaErrorStreamCaptureImplicit", f"{name} on the null stream")
             raise CUDARuntimeError(
-                f"cudaErrorStreamCaptureImplicit: {name} on the null stream while {captures[0].origin.name} captures "
-                "in this thread"
+                f"cudaErrorStreamCaptureImplicit: {name} on the null stream while {capture.origin.name} captures"
             )
+
+    def refuse_wait_for_device(self, what: str, device: int) -> None:
+        """Whatever thread waits, the streams of the device that capture are never done: the capture is lost."""
+        for capture in self.cuda.captures:
+            if capture.origin.device_id == device:
+                capture.breaks("cudaErrorStreamCaptureUnsupported", what)
 
     def stream_for_transfer(self, name: str, direction: str, stream: Any = None) -> Any:
         """`stream` or the current one; RuntimeError where it captures, since CuPy refuses also pinned memory then."""
@@ -110,7 +118,7 @@ class Work:
 
     def refuse_implicit_capture(self) -> None:
         """A stream that is not non-blocking waits for the null one, which therefore cannot be used beside it."""
-        for capture in self.captures_here():
+        for capture in self.cuda.captures:
             if not capture.origin.is_non_blocking:
                 raise CUDARuntimeError(
                     f"cudaErrorStreamCaptureImplicit: the null stream depends on {capture.origin.name}, which captures"
@@ -119,7 +127,8 @@ class Work:
     def refuse_allocation(self, name: str) -> None:
         """LaunchError where CuPy would go on, with memory that its pool may give to others before the graph runs."""
         stream = self.cuda.get_current_stream()
-        if stream.capture is not None or (stream.ptr == 0 and self.captures_here()):
+        captures_here = any(capture.thread == get_ident() for capture in self.cuda.captures)
+        if stream.capture is not None or (stream.ptr == 0 and captures_here):
             raise LaunchError(
                 f"{name} allocates device memory during a capture: CuPy's pool would give the block to others while "
                 "the graph still uses it; allocate before, and write into `out` or by [...]"

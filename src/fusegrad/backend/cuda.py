@@ -37,7 +37,8 @@ class CudaBackend(Backend):
 
     The stream does not synchronise with the default one, so that it can be captured; `using_stream` keeps order with
     the stream that the caller uses, by events and without waiting on the host.  `copies` is the stream of copies from
-    the host.
+    the host.  Threads take turns, or one would get into what another captures.  `asarray` and `copy_in` may return
+    before page-locked memory of the caller has been read.
     """
 
     name = evaluator = "cuda"
@@ -47,6 +48,7 @@ class CudaBackend(Backend):
         self.xp = cupy
         self.device = cupy.cuda.Device()
         self._own = threading.local()  # an event of each thread, which can be used again once it is waited for
+        self._turn = threading.RLock()
         self.stream, self.copies = (cupy.cuda.Stream(non_blocking=True) for _ in range(2))
 
     def empty(self, shape: Shape, dtype: DTypeLike) -> Any:
@@ -86,11 +88,12 @@ class CudaBackend(Backend):
         return capture(self, calls)
 
     def synchronize(self) -> None:
-        self.stream.synchronize()
+        with self._turn:
+            self.stream.synchronize()
 
     @contextmanager
     def using_stream(self) -> Iterator[None]:
-        with self.device:
+        with self._turn, self.device:
             caller = self.xp.cuda.get_current_stream()
             if caller == self.stream:
                 yield

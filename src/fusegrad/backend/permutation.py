@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fusegrad.backend.random import IN_CACHE, halves, mixed, round_keys
 
 ROUNDS = 6
+FIRST = 2**32 - ROUNDS  # the round as a coordinate of Philox, where nodes of a graph have their numbers
 MOST_ROWS = 2**31 - 1
 
 
@@ -48,7 +49,7 @@ def scrambled(values: Any, half: int, step: Any, keys: Any) -> Any:
     """The network, once, for values of uint64: a bijection of the numbers of 2 half bits."""
     left, right = values >> half, values & (1 << half) - 1
     for number in range(ROUNDS):
-        words, _ = mixed(right, number, step, keys)
+        words, _ = mixed(right, FIRST + number, step, keys)
         left, right = right, left ^ words[0] & (1 << half) - 1
     return left << half | right
 
