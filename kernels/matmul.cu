@@ -105,7 +105,8 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, BLOCKS<T, TILE>) matmul_parts
     const Tile tile = tile_of_block<TILE, TILE>(rows, columns, stack);
     a += tile.outer * a_outer + tile.inner * a_stack;
     b += tile.outer * b_outer + tile.inner * b_stack;
-    const int first = blockIdx.y * length, end = min(inner, first + length);
+    // In this order: of an inner axis near 2^31, the end of a last part that is not full is none that an int holds.
+    const int first = blockIdx.y * length, end = first + min(length, inner - first);
     Sums<A, TILE> products = {};
     add_product<TILE>(
         Groups<T, TILE, A_ALONG_INNER>(a, tile.row, rows, first, end, a_row, a_inner),

@@ -5,12 +5,12 @@
 // The Feistel network, once: a bijection of the numbers of 2 · half bits.
 __device__ __forceinline__ unsigned scrambled(
     unsigned value, int half, unsigned long long seed, unsigned long long epoch) {
-    constexpr unsigned ROUNDS = 6;
+    constexpr unsigned ROUNDS = 6, FIRST = 0u - ROUNDS;  // so the nodes of a graph draw other words
     const unsigned mask = (1u << half) - 1;
     unsigned left = value >> half, right = value & mask;
 #pragma unroll 1
     for (unsigned round = 0; round < ROUNDS; ++round) {
-        const unsigned next = left ^ (drawn(right, round, epoch, seed).at[0] & mask);
+        const unsigned next = left ^ (drawn(right, FIRST + round, epoch, seed).at[0] & mask);
         left = right;
         right = next;
     }

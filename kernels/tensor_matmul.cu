@@ -69,7 +69,8 @@ __global__ void __launch_bounds__(TENSOR_THREADS<COLUMNS>, TENSOR_BLOCKS<COLUMNS
     a += tile.outer * a_outer + tile.inner * a_stack;
     b += tile.outer * b_outer + tile.inner * b_stack;
     y += blockIdx.y * y_part;
-    const int first = blockIdx.y * length, end = min(inner, first + length);
+    // In this order: of an inner axis near 2^31, the end of a last part that is not full is none that an int holds.
+    const int first = blockIdx.y * length, end = first + min(length, inner - first);
     Fragments<ROWS, COLUMNS> products = {};
     sum_tile<T, ROWS, COLUMNS, STAGES, A_ALONG_INNER, B_ALONG_INNER>(
         {a, tile.row, rows, first, end, a_row, a_inner}, {b, tile.column, columns, first, end, b_column, b_inner},

@@ -211,6 +211,11 @@ REFUSED = {
     "saved like y": lambda x: Sloped(gelu, saved=x["bias"]),
     "sums of float32": lambda x: Sloped(gelu, x["saved"], x["mask"][0]),
     "a contiguous mask of uint8": lambda x: Activated(drop=Drop(x["y"], 1, 2, 3, 0.5)),
+    "h, from which the slope of gelu comes": lambda x: Sloped(gelu, sums=x["sums"]),
+    "y, from which the slope of relu comes": lambda x: Sloped(relu),
+    "h apart from y": lambda x: Activated(gelu, h=x["y"]),
+    "h apart from residual": lambda x: Activated(gelu, h=x["h"], residual=x["h"]),
+    "saved apart from y": lambda x: Sloped(gelu, x["y"]),
 }
 
 
@@ -227,6 +232,7 @@ def test_arrays_that_do_not_fit_are_refused(backend, message):
         (("float32", "float32", "float16"), "y of float32, got"),
         (("float16", "float16", "float64"), "y of float16 or float32, got"),
         (("float16", "float32", "float32"), "factors of one dtype"),
+        (("int32", "int32", "int32"), "floating-point factors"),
     ],
 )
 def test_dtypes_that_do_not_fit_are_refused(backend, dtypes, message):
@@ -235,10 +241,21 @@ def test_dtypes_that_do_not_fit_are_refused(backend, dtypes, message):
         bind_product(a, b, y)
 
 
+def test_vectors_are_refused(backend):
+    matrix, vector = backend.zeros((4, 4), "float32"), backend.zeros((4,), "float32")
+    with pytest.raises(ValueError, match=r"got \(4, 4\) \(4,\) = \(4,\)"):
+        bind_product(matrix, vector, vector)
+
+
+def test_arrays_without_elements_may_begin_anywhere(backend):
+    a, y = backend.zeros((0, 4), "float32"), backend.zeros((0, 4), "float32")
+    bind_product(a, backend.zeros((4, 4), "float32"), y, after=Activated(gelu, h=y, residual=y))()
+
+
 def test_sums_through_a_stack_that_two_axes_cannot_walk_are_refused(backend):
     a, y = backend.zeros((2, 3, 4, 5, 6), "float32"), backend.zeros((4, 6, 8, 5, 8), "float32")[::2, ::2, ::2]
     with pytest.raises(ValueError, match="expects a stack that two axes can walk"):
-        bind_product(a, a[0, 0, 0].T[:, :5] @ y[0, 0, 0], y, after=Sloped(gelu, sums=y[0, 0, 0, 0]))
+        bind_product(a, a[0, 0, 0].T[:, :5] @ y[0, 0, 0], y, after=Sloped(identity, sums=y[0, 0, 0, 0]))
 
 
 def test_sides_are_limited(backend):

@@ -145,6 +145,16 @@ def test_a_choice_is_found_on_disk_with_its_times(backend, cache, monkeypatch):
         assert winner(made(drawn(later)), unasked) == LARGE
 
 
+def test_of_processes_that_measure_at_the_same_time_all_take_what_the_first_one_kept(backend, cache):
+    def meanwhile(cuda: Any, runs: Any) -> dict[str, float]:
+        winner(made(drawn(backend)), pretended(SMALL))
+        return pretended(LARGE)(cuda, runs)
+
+    assert winner(made(drawn(backend)), meanwhile) == SMALL
+    (file,) = cache.glob("product-*.json")
+    assert json.loads(file.read_text())["fastest"] == SMALL
+
+
 def damaged(text: str) -> Iterator[tuple[str, str]]:
     entry = json.loads(text)
     yield "empty", ""

@@ -15,9 +15,10 @@ from fusegrad.backend.signature import accumulated, c_type
 from fusegrad.expr import Expr, Function
 from fusegrad.expr.loop import ROW, loop
 from fusegrad.expr.node import argument, rebuilt
-from fusegrad.ops.epilogue import epilogue_header
+from fusegrad.ops.epilogue import epilogue_header, is_identity
+from fusegrad.ops.epilogue import keeps as keeps  # of this op, too
 from fusegrad.ops.grids import FILLING, elements_at_once
-from fusegrad.ops.loops import bind_loop, kept, operations
+from fusegrad.ops.loops import bind_loop, operations
 from fusegrad.ops.matmul import column_sums
 from fusegrad.ops.op import Bound, BoundOp, in_turn
 from fusegrad.ops.reduction import launch_sums
@@ -25,16 +26,6 @@ from fusegrad.ops.shape import rows
 
 FILE, LANES, LINES = "bias_activation.cu", 32, 8
 ROWS = 32  # that are worth a block; not measured
-
-
-def keeps(function: Function) -> str | None:
-    """What backward computes f' from: "y", "h", or nothing where f' is the same everywhere."""
-    names = kept(function)
-    return None if not names else "y" if names == ["y"] else "h"
-
-
-def is_identity(function: Function) -> bool:
-    return function.output is argument(function.arguments[0])
 
 
 @lru_cache(maxsize=1024)

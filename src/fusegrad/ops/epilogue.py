@@ -1,9 +1,11 @@
-"""The function at the end of a product or a sum, as the header that kernels include for it."""
+"""The function at the end of a product or a sum: what backward needs of it, and the header that kernels include."""
 
 from __future__ import annotations
 
 from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
+from fusegrad.expr.node import argument
+from fusegrad.ops.loops import kept
 
 
 def epilogue_header(
@@ -21,3 +23,13 @@ def epilogue_header(
     flags = {"SLOPED": sloped, "DROPPED": dropped}
     constants = "".join(f"constexpr bool {name} = {str(value).lower()};\n" for name, value in flags.items())
     return {"epilogue.cuh": f"#pragma once\n{constants}\n{PREAMBLE}\n{text}"}
+
+
+def keeps(function: Function) -> str | None:
+    """What backward computes f' from: "y", "h", or nothing where f' is the same everywhere."""
+    names = kept(function)
+    return None if not names else "y" if names == ["y"] else "h"
+
+
+def is_identity(function: Function) -> bool:
+    return function.output is argument(function.arguments[0])

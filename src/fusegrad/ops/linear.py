@@ -14,9 +14,9 @@ from fusegrad.expr import Function
 from fusegrad.expr.loop import loop
 from fusegrad.expr.node import argument
 from fusegrad.ops import bias_activation, dropout
-from fusegrad.ops.bias_activation import is_identity
-from fusegrad.ops.bias_activation import keeps as keeps  # of the layer, too
 from fusegrad.ops.elementwise import accumulate
+from fusegrad.ops.epilogue import is_identity
+from fusegrad.ops.epilogue import keeps as keeps  # of the layer, too
 from fusegrad.ops.loops import bind_loop, operations
 from fusegrad.ops.matmul import column_sums, matmul
 from fusegrad.ops.op import Bound, BoundOp, in_turn

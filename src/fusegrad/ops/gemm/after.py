@@ -1,6 +1,7 @@
 """What follows the sums of a product a b of shape (…, rows, columns) before they become y.
 
-Arrays of y's shape have its dtype and strides, too; a mask is contiguous.  None stands for what is left out.
+Arrays of y's shape have its dtype and strides, too; a mask is contiguous.  None stands for what is left out.  Of all
+arrays only residual may be y.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from fusegrad.expr import Function
+from fusegrad.ops.epilogue import keeps
 from fusegrad.ops.strides import Sizes, strided
 
 LIKE_Y = "h", "residual", "saved"
+APART = ("h", "y"), ("h", "residual"), ("saved", "y")  # some ways write one of them before they read the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +49,7 @@ class Activated:
 class Sloped:
     """y = a b f'(saved), and sums = Σ y over all rows, or += that; of a backward pass.
 
-    `saved` is y or h of the forward pass, as `bias_activation.keeps(function)` says, or None where f' is the same
+    `saved` is y or h of the forward pass, as `epilogue.keeps(function)` says, or None where f' is the same
     everywhere; sums (columns,), of a's dtype or float32, are of y before it is rounded to its own.
     """
 
@@ -64,14 +67,33 @@ After = Activated | Sloped
 
 
 def check_after(after: After, dtype: Any, y: Any) -> None:
-    """ValueError where an array does not fit y, or a product of matrices of this dtype."""
+    """ValueError where an array is missing, or does not fit y, or a product of matrices of this dtype."""
     for name, array in like_y(after).items():
         if (array.shape, array.strides, array.dtype) != (y.shape, y.strides, y.dtype):
             expected, got = (f"{x.dtype} {x.shape} by {x.strides}" for x in (y, array))
             raise ValueError(f"a product expects {name} like y, {expected}, got {got}")
+    check_apart(after, y)
     if isinstance(after, Sloped):
-        check_columns("sums", after.sums, {str(dtype), "float32"}, y)
-        return
+        check_sloped(after, dtype, y)
+    else:
+        check_activated(after, dtype, y)
+
+
+def check_apart(after: After, y: Any) -> None:
+    places = {name: int(array.data.ptr) for name, array in {"y": y, **like_y(after)}.items() if array.size}
+    for name, other in APART:
+        if name in places and places[name] == places.get(other):
+            raise ValueError(f"a product expects {name} apart from {other}, got both at the same address")
+
+
+def check_sloped(after: Sloped, dtype: Any, y: Any) -> None:
+    source = keeps(after.function)
+    if source is not None and after.saved is None:
+        raise ValueError(f"a product expects {source}, from which the slope of {after.function} comes, got None")
+    check_columns("sums", after.sums, {str(dtype), "float32"}, y)
+
+
+def check_activated(after: Activated, dtype: Any, y: Any) -> None:
     check_columns("a bias", after.bias, {str(dtype)}, y)
     mask = None if after.drop is None else after.drop.mask
     if mask is not None and (mask.shape != y.shape or mask.dtype != "uint8" or not mask.flags.c_contiguous):

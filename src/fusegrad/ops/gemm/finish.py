@@ -8,8 +8,7 @@ from fusegrad.backend import random
 from fusegrad.backend.cuda import namespace
 from fusegrad.backend.random_kernels import coordinates
 from fusegrad.backend.signature import accumulated, c_type
-from fusegrad.ops.bias_activation import is_identity
-from fusegrad.ops.epilogue import epilogue_header
+from fusegrad.ops.epilogue import epilogue_header, is_identity
 from fusegrad.ops.gemm.after import Activated, Drop, Sloped
 from fusegrad.ops.gemm.product import Product
 from fusegrad.ops.op import Bound, in_turn

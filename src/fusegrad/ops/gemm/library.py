@@ -14,6 +14,7 @@ from fusegrad.backend import cublaslt
 from fusegrad.backend.cublaslt import Call, Home, Matrix
 from fusegrad.expr.activations import identity
 from fusegrad.ops import bias_activation
+from fusegrad.ops.epilogue import is_identity, keeps
 from fusegrad.ops.gemm.after import Activated, Sloped
 from fusegrad.ops.gemm.library_epilogues import Fused, fused
 from fusegrad.ops.gemm.product import Product
@@ -37,12 +38,8 @@ def candidates(product: Product) -> Iterator[tuple[str, Binder]]:
     whole = fused(product)
     if whole is not None and (home.fuses or whole.epilogue.name == "DEFAULT"):
         yield "cuBLASLt", partial(bind_whole, home, product, whole)
-    if not is_plain(product) and follows_alone(product):
+    if not product.after.is_plain and follows_alone(product):
         yield "cuBLASLt, then bias_activation.cu", partial(bind_in_two, home, product)
-
-
-def is_plain(product: Product) -> bool:
-    return isinstance(product.after, Activated) and product.after.is_plain
 
 
 def bind_whole(home: Home, product: Product, whole: Fused) -> Bound | None:
@@ -84,8 +81,8 @@ def launch_after(product: Product, first: Any) -> Bound:
 
 def launch_slope(after: Sloped, y: Any, matrix: Callable[[Any], Any]) -> Bound:
     """y f' in the place of y, and the sums of that."""
-    op, source = bias_activation.backward(after.function), bias_activation.keeps(after.function)
-    arrays = {} if bias_activation.is_identity(after.function) else {"dh": y}
+    op, source = bias_activation.backward(after.function), keeps(after.function)
+    arrays = {} if is_identity(after.function) else {"dh": y}
     if source is not None:
         arrays[source] = matrix(after.saved)
     return op.bound("cuda", dy=y, **arrays, dbias=after.sums, add_dbias=after.add_sums)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fusegrad.backend.cublaslt import Epilogue
 from fusegrad.expr.activations import gelu_tanh, relu
-from fusegrad.ops.bias_activation import is_identity
+from fusegrad.ops.epilogue import is_identity
 from fusegrad.ops.gemm.after import Activated, Sloped
 from fusegrad.ops.gemm.product import Product
 

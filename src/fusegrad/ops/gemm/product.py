@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from fusegrad.backend.dtypes import HALVES, is_float
 from fusegrad.ops.gemm import arithmetic
 from fusegrad.ops.gemm.after import Activated, After, check_after, placed
 from fusegrad.ops.strides import Strided, broadcast_strides, merged, strided
 
-HALVES = "float16", "bfloat16"
 LONGEST = 2**31 - 256  # of a side, so that places in the last tile are integers of 32 bits
 
 
@@ -67,9 +67,9 @@ def products(a: Any, b: Any, y: Any, add: bool, after: After) -> Iterator[Produc
 
 def checked_sizes(a: Any, b: Any, y: Any) -> tuple[int, int, int]:
     """Rows, inner, columns."""
-    (rows, inner), columns = a.shape[-2:], b.shape[-1]
-    if b.shape[-2] != inner or y.shape[-2:] != (rows, columns):
+    if min(a.ndim, b.ndim, y.ndim) < 2 or (a.shape[-1], y.shape[-2:]) != (b.shape[-2], (a.shape[-2], b.shape[-1])):
         raise ValueError(f"a product expects (…, m, k) (…, k, n) = (…, m, n), got {a.shape} {b.shape} = {y.shape}")
+    (rows, inner), columns = a.shape[-2:], b.shape[-1]
     if max(rows, inner, columns) > LONGEST:
         raise ValueError(f"a product expects sides of up to {LONGEST}, got {a.shape} {b.shape}")
     return rows, inner, columns
@@ -77,9 +77,9 @@ def checked_sizes(a: Any, b: Any, y: Any) -> tuple[int, int, int]:
 
 def check_dtypes(a: Any, b: Any, y: Any) -> None:
     allowed = [str(a.dtype), *(["float32"] if str(a.dtype) in HALVES else [])]
-    if a.dtype != b.dtype or str(y.dtype) not in allowed:
+    if not is_float(a.dtype) or a.dtype != b.dtype or str(y.dtype) not in allowed:
         raise ValueError(
-            f"a product of {a.dtype} expects factors of one dtype and y of {' or '.join(allowed)}, "
+            f"a product of {a.dtype} expects floating-point factors of one dtype and y of {' or '.join(allowed)}, "
             f"got {a.dtype} {b.dtype} = {y.dtype}"
         )
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from fusegrad.backend.cuda import namespace
+from fusegrad.backend.dtypes import HALVES
 from fusegrad.backend.kernels import kernel
 from fusegrad.ops.gemm import simt
 from fusegrad.ops.gemm.after import Activated
 from fusegrad.ops.gemm.finish import finish_arguments, finish_header, finish_types, with_sums, workspace_for_sums
-from fusegrad.ops.gemm.product import HALVES, Product
+from fusegrad.ops.gemm.product import Product
 from fusegrad.ops.grids import MULTIPROCESSORS
 from fusegrad.ops.op import Bound, in_turn
 from fusegrad.ops.strides import Strided
