@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+import fusegrad as fg
 from fusegrad import data, losses, optimizers, schedules
 from fusegrad.backend.emulated import EmulatedBackend
 from fusegrad.backend.selection import Choice
@@ -111,6 +112,19 @@ def test_a_larger_program_makes_the_smaller_one_capture_anew():
     assert small.captured is not before
 
 
+@pytest.mark.parametrize("backend", ["cpu", "emulated"])
+def test_many_steps_move_to_the_larger_block(backend):
+    small, twin = program(backend=backend), program(backend=backend)
+    steps, others = (each.capture(steps=2, data=[X, LABELS]) for each in (small, twin))
+    steps.run(), others.run()
+    x = Input((500, WIDTH))
+    Program([x], small.nodes[0].layer(x), small.arena).forward(GENERATOR.normal(size=x.shape))
+    for _ in range(2):
+        losses_of = [float(loss) for loss in steps.run()]
+        assert losses_of == [float(loss) for loss in others.run()]
+        assert float(fg.to_numpy(small.read(small.outputs[0]))) == losses_of[-1]
+
+
 def test_a_step_that_was_interrupted_does_not_confuse_the_losses(monkeypatch):
     trained, twin = program(backend="emulated"), program(backend="emulated")
     steps = batches(3)
@@ -176,7 +190,7 @@ def test_they_go_on_where_they_are_told():
         ({"steps": 2, "data": [X, LABELS + 1]}, "labels expects integers in 0 .. 3-1, got 3"),
         ({"steps": 2, "data": [1.0, LABELS]}, "capture expects at least 4 rows, got 0"),
         ({"steps": 2, "data": [X, 1]}, "labels expects data of shape (22,), got ()"),
-        ({"steps": 2, "data": [X + 1j, LABELS]}, "x expects dtype float32, got complex128"),
+        ({"steps": 2, "data": [X + 1j, LABELS]}, "x expects dtype float32, got complex64"),
         ({"steps": 2.5, "data": [X, LABELS]}, "capture expects 1 to 64 steps at once, got 2.5"),
         ({"steps": True, "data": [X, LABELS]}, "capture expects 1 to 64 steps at once, got True"),
         ({"seed": -1, "data": [X, LABELS]}, f"capture expects a seed in 0 .. {2**64 - 1}, got -1"),
@@ -201,9 +215,9 @@ def test_inputs_without_rows_have_no_data():
     layer, x, scale = Linear(2), Input((BATCH, WIDTH)), Input((), name="scale")
     loss = (layer(x) * scale).sum()
     arena = ParamArena(layer, backend="cpu")
-    for inputs, data in ([x, scale], [X, X[0]]), ([scale, x], [X[0], X]):
+    for inputs, arrays in ([x, scale], [X, X[0]]), ([scale, x], [X[0], X]):
         with pytest.raises(GraphError, match=r"scale expects rows, for data to fill, got shape \(\)"):
-            Program(inputs, loss, arena, optimizers.SGD(0.1)).capture(steps=2, data=data)
+            Program(inputs, loss, arena, optimizers.SGD(0.1)).capture(steps=2, data=arrays)
 
 
 def test_a_program_without_inputs_takes_no_data():
@@ -273,7 +287,7 @@ def test_neither_is_an_update_without_kernels_nor_what_follows_it():
     with pytest.raises(GraphError, match=r"expects passes that only launch kernels, .* got Plain\.update"):
         updated.capture()
     followed = Program([x], y.sum(), arena, optimizers.SGD(0.1), afterwards=[(against_the_gradient, (y, y, 1.0))])
-    assert followed.obstacle == "against_the_gradient"
+    assert followed.obstacle == "afterwards[0]"
 
 
 def test_an_evaluating_program_has_no_steps():

@@ -80,7 +80,7 @@ def test_in_half_precision_too(precision, apart):
     np.testing.assert_allclose(ours, theirs, atol=2.0**-6 * np.abs(theirs).max())
 
 
-def test_arrays_and_time_are_saved(apart):
+def test_arrays_are_saved(apart):
     joined, separate = perceptron(), apart(perceptron)
     assert joined.plan.unplanned < separate.plan.unplanned
 

@@ -282,8 +282,9 @@ def test_a_program_refuses_to_run_when_its_parameters_have_moved():
     program = Program([x], y.sum(), ParamArena(model), SGD(0.1))
     program.step(np.ones((4, 3)))
     ParamArena(model)
-    with pytest.raises(GraphError, match=r"layers\.0\.weight has moved to a later arena; make the program anew"):
-        program.step(np.ones((4, 3)))
+    for run in program.step, program.forward, lambda rows: program.update():
+        with pytest.raises(GraphError, match=r"layers\.0\.weight has moved to a later arena; make the program anew"):
+            run(np.ones((4, 3)))
 
 
 class Redrawing(Layer):

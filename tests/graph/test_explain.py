@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+import pytest
+
 from fusegrad import losses, optimizers
-from fusegrad.graph import Input, ParamArena, Program
+from fusegrad.graph import Arrays, Input, Layer, ParamArena, Program
 from fusegrad.layers import Linear, Sequential, Tanh
 
 ROWS, WIDTH, OUT = 32, 64, 16
@@ -60,3 +63,23 @@ def test_the_last_line_is_the_sum_and_fusing_moves_less():
 
 def test_a_program_that_evaluates_has_no_backward():
     assert [call for call, *_ in explained()[1]] == ["Linear.predict", "MSE.forward", None]
+
+
+class Shifted(Layer):
+    """y = x + shift, for a constant array."""
+
+    def plan(self, x):
+        return Arrays({"y": x}, constants={"shift": np.ones(WIDTH, "float32")})
+
+    def forward(self, x, shift, y):
+        np.add(x, shift, out=y)
+
+
+@pytest.mark.parametrize(("precision", "size"), [("float32", 4), ("bfloat16", 2)])
+def test_arrays_that_never_change_are_counted_in_every_precision(precision, size):
+    x = Input((ROWS, WIDTH))
+    arena = ParamArena([], precision=precision, backend="emulated")
+    for table in parts(Program([x], Shifted()(x), arena).explain()):
+        assert [nbytes for call, nbytes, _ in table if call == "Shifted.forward"] == [
+            2 * size * ROWS * WIDTH + 4 * WIDTH
+        ]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import fusegrad as fg
-from fusegrad import losses, optimizers
-from fusegrad.graph import GraphError, Input, ParamArena, Program
+from fusegrad import initializers, losses, optimizers
+from fusegrad.backend.dtypes import dtype_of
+from fusegrad.graph import Arrays, GraphError, Input, Layer, Param, ParamArena, Program, Spec
 from fusegrad.layers import Dropout, Linear, PReLU, Sequential
 
 BATCH, WIDTH = 5, 6
@@ -134,7 +135,10 @@ def initialize(program, model):
     program.arena.initialize(3)
 
 
-@pytest.mark.parametrize("write", [assign, load, write_in_place, write_into_a_view, initialize])
+WRITES = assign, load, write_in_place, write_into_a_view, initialize
+
+
+@pytest.mark.parametrize("write", WRITES)
 def test_copies_are_made_anew_after_a_write_from_outside(write):
     program, _, _, model = network("bfloat16")
     program.capture()
@@ -148,13 +152,15 @@ def test_copies_are_made_anew_after_a_write_from_outside(write):
     assert not stale(program)
 
 
-def test_a_write_from_outside_decides_the_next_loss():
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_from_outside_decides_the_next_loss(write):
     program, _, _, model = network("bfloat16", keep=[], gradients_of=[])
     other, _, _, twin = network("bfloat16", keep=[], gradients_of=[])
-    program.forward(X, LABELS)
-    load(program, model)
+    VIEWS[program] = model.layers[0].weight.value
+    program.step(X, LABELS)
+    write(program, model)
     twin.load_state_dict(model.state_dict())
-    other.arena.step[...] = program.arena.step
+    other.arena.step[...], other.arena.seed[...] = program.arena.step, program.arena.seed
     assert float(program.forward(X, LABELS)) == float(other.forward(X, LABELS))
 
 
@@ -179,11 +185,46 @@ def test_a_cpu_computes_in_float32_and_says_so(precision):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("bfloat", 'got "bfloat"; perhaps you meant "bfloat16"'), (None, "got None"), ([], r"got \[\]")],
+    [("bfloat", 'got "bfloat"; perhaps you meant "bfloat16"'), (None, "got None"), ([8], r"got \[8\]")],
 )
 def test_an_unknown_precision_is_refused(name, message):
     with pytest.raises(GraphError, match=f"precision expects one of float32, .*, {message}"):
         ParamArena([], precision=name)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_a_model_evaluates_arrays_of_every_floating_point_dtype(precision, dtype):
+    model, rows = Sequential(Linear(3)), X.astype(dtype_of(dtype))
+    model(Input((BATCH, WIDTH)))
+    ParamArena(model, precision=precision, backend="emulated")
+    np.testing.assert_array_equal(fg.to_numpy(model(rows)), fg.to_numpy(model(rows.astype("float32"))))
+
+
+class Widened(Layer):
+    """y = x a in float32, whatever the dtype of x."""
+
+    def __init__(self):
+        self.a = Param((WIDTH,), initializers.normal(1.0))
+
+    def plan(self, x):
+        return Arrays({"y": Spec(x.shape, "float32")})
+
+    def forward(self, x, a, y):
+        np.multiply(x, a, out=y)
+
+    def backward(self, x, dy, da):
+        np.sum(x * dy, axis=0, out=da)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "emulated"])
+def test_a_layer_may_read_half_precision_where_parameters_are_float32(backend):
+    layer, x = Widened(), Input((BATCH, WIDTH), "float16")
+    program = Program([x], layer(x).sum(), ParamArena(layer, backend=backend), optimizers.SGD(0.1))
+    rows = X.astype("float16").astype("float64")
+    expected = (rows * fg.to_numpy(layer.a.value)).sum()
+    assert float(program.step(X)) == pytest.approx(expected, rel=1e-5)
+    assert fg.to_numpy(layer.a.grad) == pytest.approx(rows.sum(0), rel=1e-5)
 
 
 def overflowing(scale):

@@ -106,12 +106,14 @@ class ParamArena:
         return self.layout.view(self.grad, param)
 
     def arrays_of(self, param: Param) -> dict[Buffer, Any]:
-        """The arrays behind the buffers of a parameter: values, gradient, and values in half precision."""
+        """The arrays behind the buffers of a parameter: values, gradient, and values for layers in half precision.
+
+        Those are the values themselves where there are no copies.
+        """
         arrays = {param.data: self.view(param)}
         if param.trainable:
-            arrays[param.gradient] = self.grad_view(param)
-        if param.trainable and self.half is not None:
-            arrays[param.half] = self.layout.view(self.half, param)
+            copies = self.value if self.half is None else self.half
+            arrays |= {param.gradient: self.grad_view(param), param.half: self.layout.view(copies, param)}
         return arrays
 
     def write(self, param: Param, array: Any) -> None:
@@ -154,7 +156,7 @@ class ParamArena:
         write_params(self.params, arrays, strict)
 
     def adopt(self, old: ParamArena) -> list[str]:
-        """Carry over values and optimizer state by name from the arena of an earlier graph, and its seed and step.
+        """Carry over values and optimizer state by name from the arena of an earlier graph; its seed, step and scaling.
 
         A parameter is carried over where name and shape are equal; a new head keeps its own first values.  Returns the
         names that found no partner.
@@ -167,6 +169,8 @@ class ParamArena:
         for optimizer in self.optimizer_states.keys() & self.inherited.keys():
             self.optimizer_states[optimizer].restore(self.inherited.pop(optimizer), strict=False)
         self.seed[...], self.step[...] = int(old.seed), int(old.step)
+        if self.scaling is not None and old.scaling is not None:
+            self.scaling.restore(old.scaling.saved())
         return [name for name in self.params if name not in arrays]
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fusegrad.backend.base import Feed
 from fusegrad.backend.dtypes import dtype_of
 from fusegrad.graph.calls import LOSS_SCALE, SEED, STEP, Call
 from fusegrad.graph.feed import Place, index_limits
+from fusegrad.graph.optimization import OptimizerState
+from fusegrad.graph.plan import Plan
+from fusegrad.graph.scalar import Ring
+from fusegrad.graph.schedule import Schedule
 from fusegrad.graph.spec import Buffer, Constant, Spec
+from fusegrad.graph.task import Task
 from fusegrad.graph.value import Value
 from fusegrad.ops import Op, counter
 from fusegrad.ops.op import InTurn
-
-if TYPE_CHECKING:
-    from fusegrad.graph.program import Program
 
 Pass = list[Callable[[], None]]
 
@@ -39,46 +41,47 @@ class Bound:
     arrays: Mapping[Buffer, Any]
 
 
-def bind(program: Program, memory: Any) -> Bound:
+def bind(
+    task: Task, schedule: Schedule, plan: Plan, memory: Any, state: OptimizerState | None, ring: Ring | None
+) -> Bound:
     """Lay arrays over `memory` as planned, add those of the arena, and bind all calls to them."""
-    schedule, arena, state = program.schedule, program.arena, program.optimizer_state
-    arrays = laid_out(program, memory)
+    arena = task.arena
+    arrays = laid_out(task, schedule, plan, memory)
     passes = schedule.forward, schedule.backward, schedule.adding
     forward, backward, adding = (bound_calls(calls, arrays, arena.backend.evaluator) for calls in passes)
     if schedule.trained:
         counting = counter.count.bound(arena.backend.evaluator, arena.step)
         forward.insert(0, counting)  # before all draws, so that backward can repeat them
-    if program.ring is not None:
-        forward.append(program.ring.delivery(arrays[program.outputs[0].data]))
-    places = places_of(program, arrays)
-    numbers = [] if state is None else [state.device]
+    if ring is not None:
+        forward.append(ring.delivery(arrays[task.loss.data]))
+    places = places_of(task, arrays)
+    numbers, updates = ([], []) if state is None else ([state.device], state.updates)
     feed = arena.backend.feeder([*(place.destination for place in places), *numbers])
     ending = [
         op.bound(arena.backend.evaluator, *(arrays[x.data] if isinstance(x, Value) else x for x in arguments))
-        for op, arguments in program.afterwards
+        for op, arguments in task.afterwards
     ]
-    step = [*single([*forward, *backward, *program.updates, *ending])]
+    step = [*single([*forward, *backward, *updates, *ending])]
     return Bound(places, feed, forward, backward, adding, step, arrays)
 
 
-def laid_out(program: Program, memory: Any) -> dict[Buffer, Any]:
+def laid_out(task: Task, schedule: Schedule, plan: Plan, memory: Any) -> dict[Buffer, Any]:
     """The array of every buffer: in `memory`, in the arena, or a constant."""
-    arena, schedule = program.arena, program.schedule
-    offsets = program.plan.offsets.items()
+    arena, offsets = task.arena, plan.offsets.items()
     arrays = {buffer: view(memory, offset, buffer.spec) for buffer, offset in offsets if buffer.spec}
     arrays |= {SEED: arena.seed, STEP: arena.step}
     if arena.scaling is not None:
         arrays[LOSS_SCALE] = arena.scaling.factor
-    for param in dict.fromkeys(param for node in program.nodes for param in node.layer.layer_params().values()):
+    for param in dict.fromkeys(param for node in task.nodes for param in node.layer.layer_params().values()):
         arrays |= arena.arrays_of(param)
     used = (buffer for call in [*schedule.forward, *schedule.backward] for buffer in call.buffers())
     return arrays | {buffer: arena.backend.asarray(buffer.array) for buffer in used if isinstance(buffer, Constant)}
 
 
-def places_of(program: Program, arrays: Mapping[Buffer, Any]) -> list[Place]:
+def places_of(task: Task, arrays: Mapping[Buffer, Any]) -> list[Place]:
     """Where the arrays of a batch go."""
-    limits = index_limits(program.nodes)
-    named = [(value.name or f"input {i}", value) for i, value in enumerate(program.inputs)]
+    limits = index_limits(task.nodes)
+    named = [(value.name or f"input {i}", value) for i, value in enumerate(task.inputs)]
     return [Place(name, arrays[value.data], limits.get(value, ())) for name, value in named]
 
 

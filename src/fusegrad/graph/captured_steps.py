@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from fusegrad.backend import Backend
+from fusegrad.graph.arena import ParamArena
+from fusegrad.graph.bind import Bound
 from fusegrad.graph.feed import Place
-from fusegrad.graph.scalar import Scalar
+from fusegrad.graph.optimization import OptimizerState
+from fusegrad.graph.scalar import Ring, Scalar
 from fusegrad.graph.spec import require
 from fusegrad.ops import delivery, resident
 
-if TYPE_CHECKING:
-    from fusegrad.graph.program import Program
-
 OWNER = "capture"
+
+
+class Trained(Protocol):
+    """What captured steps need of a program."""
+
+    arena: ParamArena
+    awaits_backward: bool
+
+    def prepare(self) -> Bound: ...
+    def unbind(self) -> None: ...
 
 
 class CapturedSteps:
@@ -25,22 +36,33 @@ class CapturedSteps:
     rows that are left over are not used in this one.  On a CPU the steps are made one after the other.
     """
 
-    def __init__(self, program: Program, data: Sequence[Any], steps: int, shuffle: bool, seed: int) -> None:
+    def __init__(
+        self,
+        program: Trained,
+        state: OptimizerState,
+        ring: Ring,
+        data: Sequence[Any],
+        *,
+        steps: int,
+        shuffle: bool,
+        seed: int,
+    ) -> None:
         self.program, self.steps, self.shuffle = program, steps, shuffle
-        assert program.optimizer_state is not None and program.ring is not None  # as `capture` has checked
-        self.state, self.ring = program.optimizer_state, program.ring
-        self.bound, most, state = program.prepare(), len(program.ring.slots), program.optimizer_state
-        require(0 < steps <= most, OWNER, f"1 to {most} steps at once", steps)
+        self.state, self.ring = state, ring
+        most = len(self.ring.slots)
+        require(is_whole(steps) and 0 < steps <= most, OWNER, f"1 to {most} steps at once", steps)
+        check_number("a seed", seed, 2**64)
+        self.bound = program.prepare()
         rows, count = check_data(self.bound.places, data)
         self.batches = rows // count
         backend = program.arena.backend
-        self.data = [backend.asarray(array, place.dtype) for array, place in zip(data, self.bound.places, strict=True)]
+        self.data = [on_device(backend, array, place) for array, place in zip(data, self.bound.places, strict=True)]
         self.seed, self.epoch, self.batch = (backend.zeros((), "uint64") for _ in range(3))
         self.seed.fill(seed)
-        self.host = np.zeros((steps, state.host.size), state.host.dtype)
+        self.host = np.zeros((steps, self.state.host.size), self.state.host.dtype)
         self.table = backend.zeros(self.host.shape, self.host.dtype)
         self.feed = backend.feeder([self.table])
-        self.calls = self.bind()
+        self.calls = self.bind(self.bound)
         self.captured: Callable[[], None] | None = None
 
     def run(self) -> list[Scalar]:
@@ -48,7 +70,7 @@ class CapturedSteps:
         program = self.program
         bound, ring, state = program.prepare(), self.ring, self.state
         if bound is not self.bound:  # its memory was replaced by a larger block
-            self.bound, self.calls, self.captured = bound, self.bind(), None
+            self.calls, self.captured, self.bound = self.bind(bound), None, bound
         ring.open(self.steps)
         for number in range(self.steps):
             self.host[(ring.taken + number) % self.steps] = state.numbers(state.count + number + 1, 1.0)
@@ -71,16 +93,17 @@ class CapturedSteps:
 
     def seek(self, epoch: int, batch: int) -> None:
         """Go on with this batch of this epoch; both count from 0."""
-        require(0 <= batch < self.batches, OWNER, f"a batch in 0 .. {self.batches - 1}", batch)
+        check_number("an epoch", epoch, 2**64)
+        check_number("a batch", batch, self.batches)
         with self.program.arena.backend.using_stream():
             self.epoch.fill(epoch)
             self.batch.fill(batch)
 
-    def bind(self) -> list[Callable[[], None]]:
+    def bind(self, bound: Bound) -> list[Callable[[], None]]:
         """The calls of one step: its batch, its numbers, and what `Program.step` runs."""
         arena = self.program.arena
         evaluator, place = arena.backend.evaluator, (self.seed, self.epoch, self.batch)
-        pairs = zip(self.data, self.bound.places, strict=True)
+        pairs = zip(self.data, bound.places, strict=True)
         with arena.backend.using_stream():
             takes = [
                 resident.take.bound(evaluator, array, target.destination, *place, shuffle=self.shuffle)
@@ -88,25 +111,44 @@ class CapturedSteps:
             ]
             advance = resident.advance.bound(evaluator, self.batch, self.epoch, batches=self.batches)
             numbers = delivery.row.bound(evaluator, self.table, self.ring.turn, self.state.device)
-        return [*takes, advance, numbers, *self.bound.step]
+        return [*takes, advance, numbers, *bound.step]
+
+
+def is_whole(number: object) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def check_number(what: str, number: int, below: int) -> None:
+    require(is_whole(number) and 0 <= number < below, OWNER, f"{what} in 0 .. {below - 1}", number)
+
+
+def on_device(backend: Backend, array: Any, place: Place) -> Any:
+    """The data of a place, row after row in the memory of the backend; itself where it lies there already."""
+    with backend.using_stream():
+        return backend.xp.ascontiguousarray(backend.asarray(array, place.dtype))
 
 
 def check_data(places: Sequence[Place], data: Sequence[Any]) -> tuple[int, int]:
     """How many rows the data has, and how many a batch takes; GraphError where they do not fit the program."""
+    require(len(places) > 0, OWNER, "inputs, which data is for", "a program without")
     require(len(data) == len(places), OWNER, f"{len(places)} arrays as data", len(data))
+    for place in places:
+        require(len(place.shape) > 0, place.name, "rows, for data to fill", f"shape {place.shape}")
     arrays = [array if hasattr(array, "shape") else np.asarray(array) for array in data]
-    rows, count = len(arrays[0]), places[0].shape[0]
+    rows, count = arrays[0].shape[0] if arrays[0].shape else 0, places[0].shape[0]
     require(rows >= count, OWNER, f"at least {count} rows", rows)
     for place, array in zip(places, arrays, strict=True):
         shape = (rows, *place.shape[1:])
         require(array.shape == shape and place.shape[0] == count, place.name, f"data of shape {shape}", array.shape)
-        for start in range(0, rows, count):
-            first = min(start, rows - count)
-            check_rows(place, array[first : first + count])
+        check_rows(place, array)
     return rows, count
 
 
 def check_rows(place: Place, array: Any) -> None:
-    source = place.fitted(array) if place.limits else array
-    for limit in place.limits:
-        limit.check(place.name, source)
+    """GraphError where rows do not have the kind of number of their place, or integers do not keep its limits."""
+    count = place.shape[0]
+    for start in range(0, len(array) if place.limits else count, count):
+        first = min(start, len(array) - count)
+        source = place.fitted(array[first : first + count])
+        for limit in place.limits:
+            limit.check(place.name, source)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fusegrad.backend.dtypes import is_float
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.layer import Module
 from fusegrad.graph.program import Program
@@ -58,7 +59,7 @@ class Evaluation:
 def spec_of_array(array: Any, dtype: str) -> Spec:
     """Shape of an array and the dtype that it has in a graph that computes in `dtype`."""
     source = array if hasattr(array, "dtype") else np.asarray(array)
-    return Spec(source.shape, dtype if source.dtype.kind == "f" else source.dtype.name)
+    return Spec(source.shape, dtype if is_float(source.dtype) else source.dtype.name)
 
 
 def flatten(result: Any) -> list[Value]:

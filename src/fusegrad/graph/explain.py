@@ -14,16 +14,13 @@ from fusegrad.ops.op import one_per_element
 
 
 def specs_of(nodes: Sequence[Node], precision: Precision) -> dict[Buffer, Spec]:
-    """The Specs of all that the planner does not place: parameters, their gradients, constants, seed and step."""
+    """The Specs of what lies in the arena: parameters, their gradients and copies, seed and step."""
     dtype, half = precision.master, precision.compute
     specs: dict[Buffer, Spec] = {SEED: Spec((), "uint64"), STEP: Spec((), "uint64"), LOSS_SCALE: Spec((), dtype)}
     for node in nodes:
         for param in node.layer.layer_params().values():
             specs |= dict.fromkeys([param.data, param.gradient], Spec(param.shape, dtype))
             specs[param.half] = Spec(param.shape, half)
-        for item in node.extra.values():
-            if isinstance(item, Constant):
-                specs[item] = Spec(item.array.shape, item.array.dtype.name)
     return specs
 
 
@@ -43,7 +40,7 @@ def explained(before: Schedule, after: Schedule, specs: Mapping[Buffer, Spec]) -
 def row(call: Call, specs: Mapping[Buffer, Spec]) -> tuple[str, str, int, int]:
     """Label, shape of the largest array, bytes and FLOPs of a call."""
     shown = [described(argument, specs) for argument in call.arguments]
-    arrays = list({id(b): specs.get(b, b.spec) for b in call.buffers()}.values())
+    arrays = list({id(buffer): spec_of(buffer, specs) for buffer in call.buffers()}.values())
     known = [spec for spec in arrays if spec is not None]
     largest = max(known, key=lambda spec: spec.size, default=Spec(()))
     flops = getattr(call.function, "flops", one_per_element)(*shown)
@@ -54,7 +51,14 @@ def described(argument: Any, specs: Mapping[Buffer, Spec]) -> Any:
     """An argument of a call with Specs in the place of arrays."""
     if isinstance(argument, tuple):
         return tuple(described(item, specs) for item in argument)
-    return specs.get(argument, argument.spec) if isinstance(argument, Buffer) else argument
+    return spec_of(argument, specs) if isinstance(argument, Buffer) else argument
+
+
+def spec_of(buffer: Buffer, specs: Mapping[Buffer, Spec]) -> Spec | None:
+    """What is known of a buffer; for those that the planner does not place, `specs` and constants say it."""
+    if isinstance(buffer, Constant):
+        return Spec(buffer.array.shape, buffer.array.dtype.name)
+    return specs.get(buffer, buffer.spec)
 
 
 def table(title: str, rows: Sequence[tuple[str, str, int, int]]) -> str:

@@ -82,6 +82,7 @@ class OptimizerState:
         self.scalars = {name: self.device[i : i + 1].reshape(()) for i, name in enumerate(names)}
         self.count = 0
         self.feed = backend.feeder([self.device])
+        self.ops = {decay: self.op(decay) for decay in sorted({part.decay for part in self.ranges})}
         with backend.using_stream():  # and on its device, for what kernels need beside their arrays
             self.updates = self.bind()
 
@@ -104,9 +105,8 @@ class OptimizerState:
     def bind(self) -> list[Callable[[], None]]:
         """The calls of an update, bound to their arrays: scaling, clipping, then an update per stretch of the arena."""
         stretches = list(self.stretches())
-        ops = {decay: self.op(decay) for decay in sorted({part.decay for part in self.ranges})}
         pairs = zip(self.ranges, stretches, strict=True)
-        updates = [self.bind_by_name(ops[part.decay], arrays) for part, arrays in pairs]
+        updates = [self.bind_by_name(self.ops[part.decay], arrays) for part, arrays in pairs]
         return [*self.bind_scale(tuple(arrays["grad"] for arrays in stretches)), *updates]
 
     def bind_scale(self, gradients: tuple[Any, ...]) -> Iterator[Callable[[], None]]:

@@ -16,6 +16,7 @@ class Home(Protocol):
 
     backend: Backend
 
+    def changed(self) -> None: ...
     def view(self, param: Param) -> Any: ...
     def grad_view(self, param: Param) -> Any: ...
     def write(self, param: Param, array: Any) -> None: ...
@@ -30,7 +31,8 @@ class Param:
         decay: whether weight decay applies (not for biases and norm scales).
         trainable: False for state that is stored but not learnt, such as running statistics.
 
-    `value` and `grad` are views into the arena's flat arrays; assigning to `value` copies.
+    `value` and `grad` are views into the arena's flat arrays; assigning to `value` copies.  Who writes into a view of
+    `value` after passes have run since it was taken calls `arena.changed()`.
     """
 
     def __init__(self, shape: Shape, init: Initializer, *, decay: bool = True, trainable: bool = True) -> None:
@@ -62,6 +64,7 @@ class Param:
 
     @property
     def value(self) -> Any:
+        self.home.changed()  # for all that is known here, what is asked for is written
         return self.home.view(self)
 
     @value.setter

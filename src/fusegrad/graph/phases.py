@@ -4,54 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fusegrad.graph.chaining import chained
 from fusegrad.graph.fuse import Numbered, fuse
 from fusegrad.graph.lowering import lowered
 from fusegrad.graph.plan import Plan, plan_memory
 from fusegrad.graph.schedule import Schedule, make_schedule
+from fusegrad.graph.task import Task
 from fusegrad.ops import BoundOp, Op
 
-if TYPE_CHECKING:
-    from fusegrad.graph.program import Program
 
-
-def numbered(program: Program) -> list[Numbered]:
+def numbered(task: Task) -> list[Numbered]:
     """The nodes with their numbers in the graph as written, in the precision of the arena."""
-    if not program.arena.precision.is_mixed:
-        return list(enumerate(program.nodes))
-    return lowered(program.nodes, program.keep, program.gradients_of, program.arena.precision)
+    if not task.arena.precision.is_mixed:
+        return list(enumerate(task.nodes))
+    return lowered(task.nodes, task.keep, task.gradients_of, task.arena.precision)
 
 
-def written(program: Program) -> Schedule:
+def written(task: Task) -> Schedule:
     """The calls of the graph with its nodes as they were written."""
-    return make_schedule(numbered(program), program.outputs[0], program.arena.dtype, program.demand)
+    return make_schedule(numbered(task), task.loss, task.arena.dtype, task.demand)
 
 
-def scheduled(program: Program) -> Schedule:
+def scheduled(task: Task) -> Schedule:
     """The calls that run: of fused nodes, with backward passes of neighbours joined."""
-    fused = fuse(numbered(program), program.keep + program.gradients_of)
-    schedule = make_schedule(fused, program.outputs[0], program.arena.dtype, program.demand)
-    kept = [value.grad for value in program.gradients_of]
+    fused = fuse(numbered(task), task.keep + task.gradients_of)
+    schedule = make_schedule(fused, task.loss, task.arena.dtype, task.demand)
+    kept = [value.grad for value in task.gradients_of]
     backward, adding = (chained(calls, kept) for calls in (schedule.backward, schedule.adding))
     return replace(schedule, backward=backward, adding=adding)
 
 
-def planned(program: Program) -> Plan:
+def planned(task: Task, schedule: Schedule) -> Plan:
     """A place for every array of the schedule."""
-    kept = [*(value.data for value in program.keep), *(value.grad for value in program.gradients_of)]
-    if program.demand.scaled:
-        kept.append(program.outputs[0].grad)  # by which `Program.gradient` divides
-    calls = program.schedule.forward + program.schedule.adding  # which names every buffer that `backward` names
-    given = [value.data for value in program.inputs]
-    return plan_memory(calls, given, kept, program.arena.backend.alignment)
-
-
-def obstacle(schedule: Schedule) -> str | None:
-    """The first pass of a step that cannot be captured, since what it does with arrays of a GPU is not known."""
-    calls = [*schedule.forward, *schedule.backward]
-    return next((call.label for call in calls if not launches_kernels(call.function)), None)
+    kept = [*(value.data for value in task.keep), *(value.grad for value in task.gradients_of)]
+    if task.demand.scaled:
+        kept.append(task.loss.grad)  # by which `Program.gradient` divides
+    calls = schedule.forward + schedule.adding  # which names every buffer that `backward` names
+    return plan_memory(calls, [value.data for value in task.inputs], kept, task.arena.backend.alignment)
 
 
 def launches_kernels(function: Callable[..., None]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fusegrad.backend import Backend
 from fusegrad.errors import perhaps
-from fusegrad.graph.spec import GraphError
+from fusegrad.graph.spec import GraphError, require
 
 # What a layer computes in: like its widest input, in half or in full precision; or MIXED, on inputs as they come, half
 # ones too, with sums and results in full precision.
@@ -66,7 +66,9 @@ def precision_on(backend: Backend, name: str) -> Precision:
 
     A CPU has no fast arithmetic of fewer bits: there float32 takes the place of bfloat16, float16 and tf32.
     """
+    names = ", ".join(PRECISIONS)
+    require(isinstance(name, str), "precision", f"one of {names}", name)
     if name not in PRECISIONS:
-        raise GraphError(f'precision expects one of {", ".join(PRECISIONS)}, got "{name}"{perhaps(name, PRECISIONS)}')
+        raise GraphError(f'precision expects one of {names}, got "{name}"{perhaps(name, PRECISIONS)}')
     wanted = PRECISIONS[name]
     return wanted if backend.evaluator == "cuda" or wanted.is_exact else FLOAT32

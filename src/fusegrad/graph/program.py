@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 from fusegrad.graph import phases
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.bind import Bound, bind
 from fusegrad.graph.captured_steps import CapturedSteps
-from fusegrad.graph.demand import Trainable, check_graph, demand_of
+from fusegrad.graph.demand import Trainable, demand_of
 from fusegrad.graph.explain import explained, specs_of
 from fusegrad.graph.feed import check_batch
 from fusegrad.graph.optimization import Optimizer, OptimizerState
 from fusegrad.graph.scalar import Ring, Scalar
 from fusegrad.graph.spec import GraphError, require
-from fusegrad.graph.value import Value, toposort
-from fusegrad.ops import Op
+from fusegrad.graph.task import Afterwards, Task, whole_graph
+from fusegrad.graph.value import Value
 
 
 class Program:
@@ -48,25 +48,22 @@ class Program:
         train: Trainable | None = None,
         keep: Sequence[Value] = (),
         gradients_of: Sequence[Value] = (),
-        afterwards: Sequence[tuple[Op, tuple[Any, ...]]] = (),
+        afterwards: Afterwards = (),
     ) -> None:
-        self.inputs, self.arena = list(inputs), arena
+        self.inputs, self.arena, self.gradients_of = list(inputs), arena, list(gradients_of)
         self.outputs = [output] if isinstance(output, Value) else list(output)
-        require(len(self.outputs) > 0, "Program", "an output", output)
-        self.afterwards = list(afterwards)
-        read_afterwards = [item for _, arguments in afterwards for item in arguments if isinstance(item, Value)]
-        self.keep, self.gradients_of = [*self.outputs, *keep, *read_afterwards], list(gradients_of)
-        self.nodes = toposort(self.keep)
-        check_graph(self.nodes, self.inputs, self.keep, arena)
+        self.keep, self.nodes = whole_graph(self.inputs, self.outputs, keep, afterwards, arena)
         scaled = optimizer is not None and arena.scaling is not None
         self.demand = demand_of(self.nodes, self.gradients_of, train, optimizer is not None, scaled)
         self.differentiates = bool(self.demand)
+        wanted = self.outputs, self.keep, self.gradients_of, list(afterwards)
+        self.task = Task(self.inputs, *wanted, self.nodes, arena, self.demand)
         self.check_loss()
-        self.schedule = phases.scheduled(self)
-        self.plan = phases.planned(self)
+        self.schedule = phases.scheduled(self.task)
+        self.plan = phases.planned(self.task, self.schedule)
         self.optimizer_state = self.attach(optimizer) if optimizer else None
         self.updates = self.optimizer_state.updates if self.optimizer_state else []
-        self.ring = Ring(arena.backend, self.outputs[0].dtype) if self.has_loss else None
+        self.ring = Ring(arena.backend, self.task.loss.dtype) if self.task.has_loss else None
         self.awaits_backward = False
         self.witness = next((p for node in self.nodes for p in node.layer.layer_params().values()), None)
         self.bound: Bound | None = None
@@ -102,8 +99,16 @@ class Program:
 
     @property
     def obstacle(self) -> str | None:
-        """The first pass of a step that cannot be captured, since what it does with arrays of a GPU is not known."""
-        return phases.obstacle(self.schedule)
+        """The first part of a step that cannot be captured, since what it does with arrays of a GPU is not known."""
+        return next((name for name, function in self.parts_of_step() if not phases.launches_kernels(function)), None)
+
+    def parts_of_step(self) -> Iterator[tuple[str, Callable[..., None]]]:
+        """What a step runs, under the names that users know."""
+        yield from ((call.label, call.function) for call in [*self.schedule.forward, *self.schedule.backward])
+        if self.optimizer_state is not None:
+            name = f"{self.optimizer_state.optimizer}.update"
+            yield from ((name, op) for op in self.optimizer_state.ops.values())
+        yield from ((f"afterwards[{number}]", op) for number, (op, _) in enumerate(self.task.afterwards))
 
     @overload
     def capture(self) -> None: ...
@@ -123,12 +128,14 @@ class Program:
         On a CPU the same calls are made one by one.  Raises GraphError for a program without an optimizer, where the
         data does not fit, for an index out of range, and where there is an `obstacle`.
         """
-        require(self.optimizer_state is not None, "capture", "a program with an optimizer", "one without")
-        expected = "passes that only launch kernels, which those of ops do"
+        if self.optimizer_state is None or self.ring is None:
+            raise GraphError("capture expects a program with an optimizer, got one without")
+        expected = "passes that only launch kernels, as ops that have kernels do"
         require(self.obstacle is None, "capture", expected, self.obstacle)
         require(data is not None or steps == 1, "capture", "data for more than one step", None)
         if data is not None:
-            return CapturedSteps(self, data, steps, shuffle, seed)
+            state, ring = self.optimizer_state, self.ring
+            return CapturedSteps(self, state, ring, data, steps=steps, shuffle=shuffle, seed=seed)
         self.captures = True
         return None
 
@@ -170,10 +177,13 @@ class Program:
 
     def prepare(self) -> Bound:
         """The bound passes, ready to run; GraphError where a later arena has taken the parameters over."""
-        if self.witness is not None and self.witness.arena is not self.arena:
-            raise GraphError(f"{self.witness.name} has moved to a later arena; make the program anew over that one")
+        self.check_home()
         self.arena.refresh()
         return self.bound or self.bind()
+
+    def check_home(self) -> None:
+        if self.witness is not None and self.witness.arena is not self.arena:
+            raise GraphError(f"{self.witness.name} has moved to a later arena; make the program anew over that one")
 
     def backward(self, accumulate: bool = False) -> None:
         """Compute the gradients of the last forward pass, once; with `accumulate`, add to those of parameters.
@@ -191,6 +201,7 @@ class Program:
         """Let the optimizer update the trained parameters from their gradients, times `scale`."""
         if self.optimizer_state is None:
             raise GraphError("update expects a program with an optimizer, got one without")
+        self.check_home()
         require(not self.awaits_backward, "update", "a backward pass after the forward pass", "none")
         self.optimizer_state.prepare(scale)
         self.arena.backend.run(self.updates)
@@ -213,7 +224,7 @@ class Program:
 
     def explain(self) -> str:
         """The calls of forward and backward, before nodes were fused and after, with bytes moved and FLOPs."""
-        return explained(phases.written(self), self.schedule, specs_of(self.nodes, self.arena.precision))
+        return explained(phases.written(self.task), self.schedule, specs_of(self.nodes, self.arena.precision))
 
     def present(self) -> Bound:
         """The bound passes, if what the last forward pass computed is still in the block."""
@@ -228,16 +239,11 @@ class Program:
         memory = self.arena.block.reserve(self, self.plan.nbytes)
         stream = self.arena.backend.using_stream()  # and its device, for what kernels need beside their arrays
         with stream, self.arena.precision.while_binding():
-            self.bound = bind(self, memory)
+            self.bound = bind(self.task, self.schedule, self.plan, memory, self.optimizer_state, self.ring)
         return self.bound
 
     def unbind(self) -> None:
         self.bound = self.captured = None
-
-    @property
-    def has_loss(self) -> bool:
-        """Whether the output is one floating-point number."""
-        return len(self.outputs) == 1 and self.outputs[0].shape == () and self.outputs[0].spec.is_float
 
     def attach(self, optimizer: Optimizer) -> OptimizerState:
         trained = self.schedule.trained
@@ -245,4 +251,5 @@ class Program:
         return self.arena.optimizer_state(optimizer, trained)
 
     def check_loss(self) -> None:
-        require(self.has_loss or not self.differentiates, "training", "one floating-point scalar as loss", self.outputs)
+        fits = self.task.has_loss or not self.differentiates
+        require(fits, "training", "one floating-point scalar as loss", self.outputs)

@@ -26,6 +26,12 @@ class LossScaling:
         self.state = backend.asarray(np.array([FIRST, 0, 0, 1], "float32"))
         self.factor, self.proceed = (self.state[i : i + 1].reshape(()) for i in (0, 3))
 
+    def __deepcopy__(self, memo: object) -> LossScaling:
+        """A factor of its own on the same backend: `factor` and `proceed` are views, which a plain copy would part."""
+        new = LossScaling(self.backend)
+        new.restore(self.saved())
+        return new
+
     def unscale(self, scale: Any, gradients: Sequence[Any]) -> Callable[[], None]:
         """The call that divides `scale` by the factor, adapts that, and decides whether the update takes place."""
         options = {"gradients": tuple(gradients)}

@@ -15,7 +15,7 @@ from fusegrad.graph.spec import GraphError, require
 
 def read_params(params: Mapping[str, Param]) -> dict[str, NDArray[Any]]:
     """Fresh host copies by name."""
-    return {name: param.home.backend.to_numpy(param.value) for name, param in params.items()}
+    return {name: param.home.backend.to_numpy(param.home.view(param)) for name, param in params.items()}
 
 
 def write_params(params: Mapping[str, Param], arrays: Mapping[str, Any], strict: bool) -> None:
