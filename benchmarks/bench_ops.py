@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sizes
 from clocks import graph_of
-from op_arrays import Case, make, size
+from op_arrays import Case, make
 
 from fusegrad.expr import Function, function, sqrt
 from fusegrad.expr.activations import gelu, identity, relu, sigmoid, tanh
@@ -137,7 +137,12 @@ CASES = {
     "prelu_backward": Case(
         prelu.backward, {"dy": PLANE, **PRELU, "product": PLANE, "dx": PLANE, "dslope": (WIDTH,)}, 6 * N
     ),
-    "adam": Case(adam, dict.fromkeys(("value", "grad", "m", "v"), (SIZE,)) | {"rate": (), "correction": ()}, 13 * SIZE),
+    "adam": Case(
+        adam,
+        dict.fromkeys(("value", "grad", "m", "v"), (SIZE,)) | {"rate": (), "correction": ()},
+        13 * SIZE,
+        moved=28 * SIZE,
+    ),
     "add": Case(arithmetic.add, {**BROADCAST, "y": PLANE}, N),
     "add_backward": Case(
         arithmetic.add_backward, {"dy": PLANE, "da": PLANE, "db": (WIDTH,)}, N, {"add_da": False, "add_db": False}
@@ -178,10 +183,12 @@ CASES = {
     ),
     "fill": Case(elementwise.fill, {"x": PLANE, "number": 1.0}, 0),
     "copy": Case(elementwise.copy, alike("x", "y"), 0),
-    "accumulate": Case(elementwise.accumulate, alike("x", "y"), N),
-    "axpy": Case(elementwise.axpy, {"a": (), **alike("x", "y")}, 2 * N),
+    "accumulate": Case(elementwise.accumulate, alike("x", "y"), N, moved=12 * N),
+    "axpy": Case(elementwise.axpy, {"a": (), **alike("x", "y")}, 2 * N, moved=12 * N),
     "cast": Case(elementwise.cast, {"x": PLANE, "y": ("float16", PLANE, 1)}, 0),
-    "cast_backward": Case(elementwise.cast_backward, {"dy": ("float16", PLANE, 2), "dx": PLANE}, N, {"add_dx": True}),
+    "cast_backward": Case(
+        elementwise.cast_backward, {"dy": ("float16", PLANE, 2), "dx": PLANE}, N, {"add_dx": True}, moved=10 * N
+    ),
     **linear_layer(identity, 0),
     **linear_layer(relu, 1),
     **linear_layer(gelu, 30),
@@ -206,11 +213,14 @@ CASES = {
     "trust_ratio": Case(norm.trust_ratio, {"value": (SIZE,), "direction": (SIZE,), "ratio": ()}, 4 * SIZE),
     "count": Case(counter.count, {"step": STEP}, 1),
     "batch": Case(
-        resident.take, {"x": (4 * ROWS, WIDTH), "y": PLANE, "seed": SEED, "epoch": STEP, "batch": ("uint64", (), 4)}, 0
+        resident.take,
+        {"x": (4 * ROWS, WIDTH), "y": PLANE, "seed": SEED, "epoch": STEP, "batch": ("uint64", (), 4)},
+        0,
+        moved=8 * N,
     ),
     "next_batch": Case(resident.advance, {"batch": STEP, "epoch": STEP}, 2, {"batches": 100}),
-    "deliver": Case(delivery.deliver, {"source": (), "ring": (SIZE,), "turn": STEP}, 1),
-    "row": Case(delivery.row, {"table": (ROWS, 8), "turn": STEP, "y": (8,)}, 0),
+    "deliver": Case(delivery.deliver, {"source": (), "ring": (SIZE,), "turn": STEP}, 1, moved=24),
+    "row": Case(delivery.row, {"table": (ROWS, 8), "turn": STEP, "y": (8,)}, 0, moved=72),
     "sum": Case(reduction.total, {"x": PLANE, "y": (1, WIDTH)}, N, {"axis": (0,), "scale": 1.0}),
     "sum_backward": Case(reduction.total_backward, {"dy": (1, WIDTH), "dx": PLANE}, N, {"axis": (0,), "scale": 1.0}),
     "layer_norm": Case(layer_norm.forward, {**alike("x", "y"), **LAYER_NORM, "beta": (WIDTH,)}, 8 * N, EPS),
@@ -244,16 +254,20 @@ CASES = {
     "r2": Case(
         r2.add, {"prediction": PLANE, "target": PLANE, "weight": None, "sums": ("float64", (4, WIDTH), 2)}, 8 * N
     ),
-    "take": Case(shape.take, {"x": PLANE, "y": (ROWS, WIDTH // 2)}, 0, {"index": (..., slice(WIDTH // 2))}),
+    "take": Case(
+        shape.take, {"x": PLANE, "y": (ROWS, WIDTH // 2)}, 0, {"index": (..., slice(WIDTH // 2))}, moved=4 * N
+    ),
     "take_backward": Case(
         shape.take_backward,
         {"dy": (ROWS, WIDTH // 2), "dx": PLANE},
         0,
         {"index": (..., slice(WIDTH // 2)), "add_dx": False},
     ),
-    "embedding": Case(embedding.forward, {"table": (CLASSES, WIDTH), "index": LABELS, "y": PLANE}, 0),
+    "embedding": Case(
+        embedding.forward, {"table": (CLASSES, WIDTH), "index": LABELS, "y": PLANE}, 0, moved=8 * (N + ROWS)
+    ),
     "embedding_backward": Case(embedding.backward, {"dy": PLANE, "index": LABELS, "dtable": (CLASSES, WIDTH)}, N),
-    "gather": Case(gather.forward, {"x": PLANE, "index": PICKED, "y": HALF}, 0),
+    "gather": Case(gather.forward, {"x": PLANE, "index": PICKED, "y": HALF}, 0, moved=8 * N),
     "gather_backward": Case(gather.backward, {"dy": HALF, "index": PICKED, "dx": PLANE}, N // 2),
     "transpose": Case(transpose.transpose, {"x": PLANE, "y": (WIDTH, ROWS)}, 0, {"axes": (1, 0)}),
     "reshape": Case(shape.reshape, {"x": PLANE, "y": (N,)}, 0),
@@ -275,4 +289,4 @@ def test_op(measure, contender, name):
         run = case.op.bound(contender.evaluator, **arrays, **case.options)  # as a program binds it
     if contender.name == "captured":
         run = graph_of(backend, [run])
-    measure(run, flops=case.flops, nbytes=size(tuple(arrays.values())))
+    measure(run, flops=case.flops, nbytes=case.nbytes(arrays))

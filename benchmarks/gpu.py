@@ -59,7 +59,11 @@ def main(words: Sequence[str] = ()) -> int:
 
 def presence() -> dict[str, Any]:
     """The facts of the machine, or as "missing" what a child says that cannot even name it."""
-    result = subprocess.run([sys.executable, str(CHILD), "presence", "0"], capture_output=True, text=True, check=False)
+    command = [sys.executable, str(CHILD), "presence", "0"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return {"missing": f"no answer within {PATIENCE:g} seconds"}
     found = {"failed": (result.stderr.strip().splitlines() or ["it ended without a word"])[-1]}
     if not result.returncode:
         found = json.loads(result.stdout)

@@ -18,13 +18,19 @@ DRAWN = 1 << 20
 class Case:
     """Arrays by name, as a shape (float32), (dtype, shape, limit), a tuple of shapes in a list, or another argument.
 
-    `flops` counts additions, multiplications, divisions, comparisons and functions such as exp as one each.
+    `flops` counts additions, multiplications, divisions, comparisons and functions such as exp as one each; `moved` are
+    the bytes that are read and written, where that is not every array once.
     """
 
     op: Op
     arrays: Mapping[str, Any]
     flops: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    moved: int | None = None
+
+    def nbytes(self, arrays: Mapping[str, Any]) -> int:
+        """The bytes that a call on these arrays has to move."""
+        return size(tuple(arrays.values())) if self.moved is None else self.moved
 
 
 def make(backend, entry):

@@ -43,8 +43,9 @@ def stepped(variant: str, rehearsed: bool, work: Perceptron) -> dict[str, Any]:
     with jax.default_matmul_precision(PRODUCTS[work.precision]):
         steps = STEPS_AT_ONCE if variant == "scan" else 1
         run, wait = (several if variant == "scan" else single)(work)
-        losses = [float(run()) for _ in range(LOSSES)]  # of scan, of other batches
-        return rates(work, timed(run, wait, rehearsed) / steps) | ({"losses": losses} if variant == "jit" else {})
+        losses = [run() for _ in range(LOSSES)]  # of scan, of other batches
+        first = {"losses": [*map(float, losses)]} if variant == "jit" else {}
+        return rates(work, timed(run, wait, rehearsed) / steps) | first
 
 
 def timed(run: Callable[[], Any], wait: Callable[[], Any], rehearsed: bool) -> float:
@@ -82,7 +83,7 @@ def single(work: Perceptron) -> tuple[Callable[[], Any], Callable[[], Any]]:
 
     carried, step = training(work)
     batch = tuple(jax.numpy.array(array) for array in work.data())
-    return repeated(jax, carried, jax.jit(step, donate_argnums=0), batch, lambda losses: losses)
+    return repeated(jax, carried, jax.jit(step, donate_argnums=0), batch)
 
 
 def several(work: Perceptron) -> tuple[Callable[[], Any], Callable[[], Any]]:
@@ -94,16 +95,16 @@ def several(work: Perceptron) -> tuple[Callable[[], Any], Callable[[], Any]]:
     batches = x.reshape(STEPS_AT_ONCE, work.batch, -1), labels.reshape(STEPS_AT_ONCE, -1)
     batches = tuple(jax.numpy.array(array) for array in batches)
     scanned = jax.jit(lambda carried, batches: jax.lax.scan(step, carried, batches), donate_argnums=0)
-    return repeated(jax, carried, scanned, batches, lambda losses: losses[0])
+    return repeated(jax, carried, scanned, batches)
 
 
-def repeated(jax: Any, carried: Any, step: Any, batch: Any, picked: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
+def repeated(jax: Any, carried: Any, step: Any, batch: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """A function that goes on from where it was, and one that waits for it."""
 
     def run() -> Any:
         nonlocal carried
         carried, losses = step(carried, batch)
-        return picked(losses)
+        return losses
 
     return run, lambda: jax.block_until_ready(carried)
 

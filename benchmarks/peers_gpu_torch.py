@@ -144,16 +144,16 @@ def operated(variant: str, work: Operation) -> dict[str, Any]:
 
 
 def cold(torch: Any, run: Callable[[], Any], repeats: int = 50) -> float:
-    waste, times = torch.empty(FLUSHED, dtype=torch.uint8, device="cuda"), []
-    for _ in range(repeats):
+    waste, pairs = torch.empty(FLUSHED, dtype=torch.uint8, device="cuda"), []
+    for _ in range(repeats):  # without waiting: a queue that runs dry would let the time of the host count
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         waste.zero_()
         start.record()
         run()
         end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end) / 1e3)
-    return median(times)
+        pairs.append((start, end))
+    torch.cuda.synchronize()
+    return median(start.elapsed_time(end) / 1e3 for start, end in pairs)
 
 
 def plane(torch: Any, work: Operation) -> Any:

@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from on_gpu.plan import PEERS
+from on_gpu.plan import PEERS, SECTIONS
 from report_rows import Row, rows_of
 from report_tables import contenders, gpu_tables, markdown, side_by_side
 
@@ -66,7 +66,7 @@ def gathered(results: Mapping[Path, Any]) -> tuple[dict[str, str], dict[str, Any
         )
         charts[suite] = of_suite
     for file, found in results.items():
-        if "machine" in found:
+        if not found.keys().isdisjoint(SECTIONS):
             tables |= {f"{name} on {file.stem}": markdown(table) for name, table in gpu_tables(found).items()}
             charts[file.stem] = found
     return tables, charts

@@ -30,7 +30,7 @@ def figure(number: float | None) -> str:
     """Three digits: `0.0123`, `1.23`, `12.3`, `12,345`."""
     if number is None:
         return "-"
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:#.3g}"
+    return f"{number:,.0f}" if abs(number) >= 99.95 else f"{number:#.3g}"
 
 
 def percent(share: float | None) -> str:

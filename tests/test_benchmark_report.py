@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -37,6 +38,15 @@ def test_every_contender_has_a_column(page):
     assert line == "| step 64-64-64-64 x 32-float32, small | 47.4 µs | 100 µs | 20.0 µs |"
 
 
+@pytest.mark.parametrize(
+    ("number", "spelled"), [(99.94, "99.9"), (99.96, "100"), (12345.6, "12,346"), (0.01234, "0.0123")]
+)
+def test_figures_have_three_digits(report, number, spelled):
+    from report_tables import figure
+
+    assert figure(number) == spelled
+
+
 def test_who_did_not_take_part_has_a_dash(page):
     assert "| matmul, small | 20.7 µs | 101 | 6.33 | 106 % | - | - | - | - | - |" in page
 
@@ -52,6 +62,13 @@ def test_a_run_on_a_gpu_has_its_own_tables(page):
         "| 4096 x 4096 x 4096 bfloat16 forward | tensor: tiles of 128 | 490 | 70 % |",
     ):
         assert line in page
+
+
+def test_a_run_of_some_sections_has_their_tables(report, tmp_path):
+    file = tmp_path / "a-device.json"
+    file.write_text(json.dumps({"capture": [{"name": "mlp", "equal": True}], "ratios": [], "targets": []}))
+    assert report.main([str(file), "--out", str(tmp_path)]) == 0
+    assert "## checks on a-device" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_the_same_results_give_the_same_bytes(report, tmp_path):

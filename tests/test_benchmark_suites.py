@@ -67,6 +67,24 @@ def test_a_device_clock_times_cold_calls_and_rows_of_calls():
     assert len(clock.warm(lambda: calls.append(None), 2, 5)) == 2 and len(calls) == 1 + 3 + 1 + 2 * 5
 
 
+def test_bytes_are_those_that_an_op_has_to_move(monkeypatch):
+    monkeypatch.setenv("FUSEGRAD_BENCH_SIZE", "small")
+    from bench_ops import CASES, N
+    from op_arrays import make, size
+
+    counted = {
+        name: (case.nbytes(arrays), size(tuple(arrays.values())))
+        for name, case in CASES.items()
+        if (arrays := {key: make(resolve("cpu"), entry) for key, entry in case.arrays.items()})
+    }
+    assert counted["copy"] == (8 * N, 8 * N)
+    assert counted["accumulate"] == (12 * N, 8 * N)  # of which one array is read and written
+    assert {name for name, (moved, whole) in counted.items() if moved < whole} == {
+        *("batch", "deliver", "row"),
+        *("embedding", "gather", "take"),
+    }
+
+
 def test_without_fusion_every_operation_is_a_call_of_the_arrays_own_module():
     from contenders import unfused
 

@@ -98,6 +98,15 @@ def test_without_a_gpu_it_says_so_in_one_line_and_writes_nothing(gpu, monkeypatc
     assert sorted((BENCHMARKS / "results").iterdir()) == before
 
 
+def test_a_gpu_that_does_not_answer_is_not_waited_for(gpu, tmp_path, monkeypatch, capsys):
+    child = tmp_path / "child.py"
+    child.write_text("import time; time.sleep(100)")
+    monkeypatch.setattr(gpu, "CHILD", child)
+    monkeypatch.setattr(gpu, "PATIENCE", 1.0)
+    assert gpu.main() == 1
+    assert capsys.readouterr().err == "no kernel can run here: no answer within 1 seconds\n"
+
+
 @pytest.mark.parametrize(("written", "error"), [(0.0, 0.0), (1e-9, np.inf), (np.nan, np.inf)])
 def test_where_zeros_are_expected_only_zeros_are_right(written, error):
     case = Case("zeros", {"x": (3,), "number": 0.0})

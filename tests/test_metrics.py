@@ -112,6 +112,14 @@ def test_before_the_first_sample_there_is_no_result(name):
     assert np.isnan(named(name).result())
 
 
+@pytest.mark.parametrize("name", METRICS)
+def test_samples_of_weight_0_alone_have_no_result(name):
+    metric = named(name)
+    prediction, target = (GUESSES, VALUES) if name in ("mae", "r2") else (LOGITS, LABELS)
+    metric.update(prediction, target, np.zeros(len(target)))
+    assert np.isnan(metric.result())
+
+
 def test_faults_are_named():
     with pytest.raises(ValueError, match='unknown metric "acuracy"; perhaps'):
         named("acuracy")

@@ -13,13 +13,13 @@ def speed() -> Items:
 
     os.environ.setdefault(sizes.VARIABLE, "small" if REHEARSED else "large")  # the table reads it when it is imported
     from bench_ops import CASES
-    from op_arrays import make, size
+    from op_arrays import make
 
     def of(case: Any) -> Found:
         arrays = {key: make(device(), entry) for key, entry in case.arrays.items()}
         with device().using_stream():
             seconds = timed(case.op.bound("cuda", **arrays, **case.options))
-        nbytes = size(tuple(arrays.values()))
+        nbytes = case.nbytes(arrays)
         return {"us": seconds * 1e6, "gb_per_s": nbytes / seconds / 1e9, "gflop_per_s": case.flops / seconds / 1e9}
 
     for name, case in CASES.items():

@@ -151,9 +151,9 @@ class R2(Metric):
         require_shape(self, prediction, target)
 
     def result(self) -> float:
-        if not self.sums:
-            return float("nan")
         state = self.state()
+        if not np.any(state.get("count", 0.0)):
+            return float("nan")
         columns = zip(state["error"], state["spread"], strict=True)
         return float(np.mean([1 - error / spread if spread else float(error == 0) for error, spread in columns]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from small_layers import Square, TwoNames
 
@@ -58,3 +59,45 @@ class Absent(Square):
 
 def test_an_attribute_that_is_none_does_not_hide_an_array():
     check_gradients(Absent(), (2, 3))
+
+
+class Nothing(Layer):
+    """A layer without any method."""
+
+
+class Planned(Layer):
+    def plan(self, x):
+        return Arrays({"y": x})
+
+
+class OneWay(Planned):
+    def forward(self, x, y):
+        y[...] = x
+
+
+class Unnamed(Layer):
+    def plan(self, x):
+        return {"y": x}
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Nothing(), "Nothing expects a method `plan`, which every layer defines, got none"),
+        (Unnamed(), "Unnamed expects a plan that returns fg.Arrays, got dict"),
+        (Planned(), "Planned expects a method `forward`, got none"),
+    ],
+)
+def test_a_layer_without_what_it_needs_is_named(layer, message):
+    x = Input((2, 3))
+    with pytest.raises(GraphError) as error:
+        Program([x], layer(x), ParamArena([]))
+    assert str(error.value) == message
+
+
+def test_a_layer_without_backward_evaluates_but_does_not_train():
+    x = Input((2, 3))
+    y = OneWay()(x)
+    Program([x], y, ParamArena([])).forward(np.ones((2, 3)))
+    with pytest.raises(GraphError, match="OneWay expects a method `backward`, or backward = None where"):
+        Program([x], y.sum(), ParamArena([]), gradients_of=[x])

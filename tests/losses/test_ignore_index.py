@@ -76,6 +76,24 @@ def test_a_batch_of_nothing_else_costs_nothing():
     assert not gradient.any()
 
 
+@pytest.mark.parametrize("evaluator", ["numpy", "numba"])
+@pytest.mark.parametrize("weight", [None, np.linspace(0.5, 2, ROWS)], ids=["even", "weighted"])
+@pytest.mark.parametrize("label", [-100, 0])
+def test_a_class_that_is_ruled_out_costs_nothing_where_no_label_counts(evaluator, weight, label, monkeypatch, tmp_path):
+    if evaluator == "numba":
+        pytest.importorskip("numba", reason="the evaluator numba needs Numba")
+    monkeypatch.setenv("FUSEGRAD_EVALUATOR", evaluator)
+    monkeypatch.setenv("FUSEGRAD_CACHE", str(tmp_path))
+    logits, labels = LOGITS.copy(), np.where(COUNTED, label, -100)
+    logits[~COUNTED, 0] = -np.inf
+    value, gradient = loss_and_gradient(CrossEntropy(ignore_index=-100), logits, labels, weight, dtype="float32")
+    counted = COUNTED & (labels != -100)
+    kept = None if weight is None else weight[counted]
+    expected = loss_and_gradient(CrossEntropy(), LOGITS[counted], labels[counted], kept)[0] if counted.any() else 0.0
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    assert not gradient[~counted].any()
+
+
 @pytest.mark.parametrize("wrong", [-1, CLASSES, -99])
 def test_other_labels_out_of_range_are_refused(wrong):
     labels = LABELS.copy()

@@ -189,3 +189,10 @@ def test_a_cpu_says_once_that_it_computes_in_float32(precision):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         trainer.step(x, y)
+
+
+def test_data_too_large_for_float16_is_named_as_the_cause():
+    trainer = single("float16")
+    with pytest.warns(UserWarning, match=r"lower the learning rate, or scale the data: \d+ updates were skipped"):
+        trainer.fit(x * 1e30, y, epochs=1, batch_size=len(x))
+    assert trainer.skipped_steps == 1

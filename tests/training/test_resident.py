@@ -88,7 +88,7 @@ def test_a_metric_that_steps_do_not_know_sees_every_batch():
     expected = fitted(metrics)
     check_equal(fitted(metrics, resident=True), expected)
     assert expected.history["hits"] == expected.history["accuracy"]
-    assert expected.history["strict"][0] < expected.history["accuracy"][0]
+    assert sum(expected.history["strict"]) < sum(expected.history["accuracy"])
 
 
 def test_callbacks_see_every_launch():
@@ -111,7 +111,7 @@ def test_a_checkpoint_by_batches_comes_with_the_launch_that_has_the_batch(tmp_pa
 
 
 @pytest.mark.parametrize("backend", ["cpu", "emulated"])
-@pytest.mark.parametrize("stop_at", [2, 4])
+@pytest.mark.parametrize("stop_at", [2, 4, 5])
 def test_an_epoch_is_gone_on_with_at_the_right_batch(tmp_path, backend, stop_at):
     expected = fitted(("accuracy", "top_k"), backend)
     first = fitted(("accuracy", "top_k"), backend, resident=True, steps_per_execution=2, callbacks=Seen(stop_at))

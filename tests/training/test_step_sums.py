@@ -136,6 +136,18 @@ def test_a_fit_on_a_gpu_neither_waits_nor_allocates_within_its_steps():
     assert len(set(counted.counts[1:])) == 1
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_metrics_of_an_evaluation_on_a_gpu_are_those_of_the_cpu(accumulate):
+    def fitted(backend):
+        trainer = classifier(metrics=["accuracy", metrics.TopK(2)], backend=backend)
+        trainer.fit(x, y, batch_size=16, accumulate=accumulate, validation=(x, y, weight))
+        return trainer.history.epochs[0]
+
+    expected, found = fitted("cpu"), fitted("emulated")
+    for name in ("accuracy", "top_k", "val_accuracy", "val_top_k"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-6)
+
+
 def test_captured_and_called_one_by_one_steps_add_up_the_same():
     def trained(capture):
         trainer = classifier(metrics=["accuracy", "top_k"], backend="emulated", capture=capture)

@@ -37,6 +37,37 @@ def test_a_step_with_weights_and_one_without_have_programs_of_their_own():
         pair.step(x, y)
 
 
+class Between(Callback):
+    """Calls a function with the trainer after every batch."""
+
+    def __init__(self, call):
+        self.call = call
+
+    def on_batch_end(self, trainer):
+        self.call(trainer)
+
+
+def test_a_step_does_not_write_over_gradients_that_await_their_update(tmp_path):
+    trainer = linear()
+    with pytest.raises(ValueError, match="no gradients that await their update, got those of 1 batches in fit"):
+        trainer.fit(x, y, batch_size=16, accumulate=2, callbacks=Between(lambda trainer: trainer.step(x, y)))
+    trainer.fit(x[:32], y[:32], batch_size=16, accumulate=2)
+    assert np.isfinite(float(trainer.step(x, y)))
+
+
+@pytest.mark.parametrize("call", ["fit", "resume"])
+def test_what_moves_the_position_is_refused_within_a_fit(tmp_path, call):
+    trainer, path = linear(), tmp_path / "c"
+    trainer.fit(x, y)
+    trainer.save(path)
+    calls = {"fit": lambda trainer: trainer.fit(x, y), "resume": lambda trainer: trainer.resume(path)}
+    with pytest.raises(ValueError, match=f"{call} expects no fit in progress; a callback may call stop"):
+        trainer.fit(x, y, callbacks=Between(calls[call]))
+    assert not trainer.is_done
+    calls[call](trainer)
+    assert trainer.fit(x, y, epochs=2).epochs[-1]["epoch"] == {"fit": 4, "resume": 2}[call]
+
+
 def test_evaluate_is_the_mean_over_samples_whatever_the_batch_size():
     trainer = classifier()
     trainer.fit(x, y, batch_size=16)

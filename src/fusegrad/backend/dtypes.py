@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from fusegrad.errors import require_extra
+
 HALVES = ("float16", "bfloat16")
 
 
 def dtype_of(name: Any) -> np.dtype[Any]:
-    """NumPy's dtype of that name; ImportError for bfloat16 where ml_dtypes is not installed."""
+    """NumPy's dtype of that name; MissingExtra for bfloat16 where ml_dtypes is not installed."""
     if str(name) == "bfloat16":
-        import ml_dtypes  # registers the name
-
-        found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        found: np.dtype[Any] = np.dtype(require_extra("ml_dtypes", "emulated", "bfloat16").bfloat16)
     else:
         found = np.dtype(name)
     return found

@@ -32,7 +32,7 @@ class Trained(Protocol):
 class CapturedSteps:
     """`steps` training steps of a program, of which each takes the next batch of rows by itself.
 
-    The place in the data, `epoch` and `batch`, lies on the device.  After the last whole batch the next epoch begins;
+    The data is copied once.  The place in it, `epoch` and `batch`, lies on the device.  After the last whole batch the next epoch begins;
     rows that are left over are not used in this one.  On a CPU the steps are made one after the other.
     """
 
@@ -123,14 +123,17 @@ def check_number(what: str, number: int, below: int) -> None:
 
 
 def on_device(backend: Backend, array: Any, place: Place) -> Any:
-    """The data of a place, row after row in the memory of the backend; itself where it lies there already."""
-    with backend.using_stream():
-        return backend.xp.ascontiguousarray(backend.asarray(array, place.dtype))
+    """A copy of the data of a place, row after row in the memory of the backend."""
+    copy = backend.empty(np.shape(array), place.dtype)
+    backend.copy_in(copy, array if hasattr(array, "dtype") else np.asarray(array))
+    return copy
 
 
 def check_data(places: Sequence[Place], data: Sequence[Any]) -> tuple[int, int]:
     """How many rows the data has, and how many a batch takes; GraphError where they do not fit the program."""
     require(len(places) > 0, OWNER, "inputs, which data is for", "a program without")
+    listed = isinstance(data, list | tuple)
+    require(listed, OWNER, "as data a list with an array for each input", type(data).__name__)
     require(len(data) == len(places), OWNER, f"{len(places)} arrays as data", len(data))
     for place in places:
         require(len(place.shape) > 0, place.name, "rows, for data to fill", f"shape {place.shape}")

@@ -103,8 +103,10 @@ class Layer(Module):
 
     def __call__(self, *inputs: Value, **named: Value) -> Any:
         """Trace one call: a Value, or a tuple of Values where the layer has several outputs."""
+        require(hasattr(self, "plan"), self, "a method `plan`, which every layer defines", "none")
         arguments = self.bind_inputs(inputs, named)
         arrays = self.planned(arguments.arguments)
+        require(isinstance(arrays, Arrays), self, "a plan that returns fg.Arrays", type(arrays).__name__)
         node = self.node(dict(arguments.arguments), arrays)
         node.outputs = {name: Value(spec, node) for name, spec in arrays.outputs.items()}
         self.check_names(node)

@@ -120,7 +120,7 @@ class Program:
         """Let `step` launch one CUDA graph from its second time on; or, with `data`, make many steps in one launch.
 
         Args:
-            data: an array for each input, from host or device, with one row for each sample, that will lie on the
+            data: an array for each input, from host or device, with one row for each sample; a copy will lie on the
                 device.  Returns an object then, whose `run()` makes the steps.
             steps: how many of them, up to 64.
             shuffle, seed: whether rows come in an order of their own in each epoch, that of `fg.data.batches`.
@@ -130,7 +130,7 @@ class Program:
         """
         if self.optimizer_state is None or self.ring is None:
             raise GraphError("capture expects a program with an optimizer, got one without")
-        expected = "passes that only launch kernels, as ops that have kernels do"
+        expected = "passes that only launch kernels, which those of ops with kernels do (without capture any will do)"
         require(self.obstacle is None, "capture", expected, self.obstacle)
         require(data is not None or steps == 1, "capture", "data for more than one step", None)
         if data is not None:

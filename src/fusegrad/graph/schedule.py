@@ -32,6 +32,9 @@ def make_schedule(nodes: Sequence[Numbered], loss: Value, dtype: str, demand: De
     if not demand:
         return Schedule([forward_call(i, node, predicting=True) for i, node in nodes], [], [], [])
     forward = [forward_call(i, node, predicting=False) for i, node in nodes]
+    for _, node in nodes:
+        expected = "a method `backward`, or backward = None where no gradient is to flow"
+        require(hasattr(node.layer, "backward"), node.layer, expected, "none")
     backward = BackwardScheduler(nodes, loss, dtype, demand)
     calls = backward.run(add_to_params=False)
     return Schedule(forward, calls, backward.run(add_to_params=True), list(backward.reached))
@@ -39,6 +42,7 @@ def make_schedule(nodes: Sequence[Numbered], loss: Value, dtype: str, demand: De
 
 def forward_call(index: int, node: Node, predicting: bool) -> Call:
     name = "predict" if predicting and hasattr(node.layer, "predict") else "forward"
+    require(hasattr(node.layer, name), node.layer, f"a method `{name}`", "none")
     call = make_call(node, name, known_arrays(index, node))
     named = set(call.buffers())
     for name, value in node.outputs.items():

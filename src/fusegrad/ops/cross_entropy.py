@@ -47,7 +47,8 @@ def forward(
     if is_for_numba(evaluator, x, targets):
         from fusegrad.ops import cross_entropy_rows  # here, since only who has Numba needs it
 
-        bound = cross_entropy_rows.bind_forward(x, targets.target, targets.weight, losses, y, peaks, sums)
+        put_mean = None if targets.weight is None else targets.put_mean
+        bound = cross_entropy_rows.bind_forward(x, targets.target, put_mean, losses, y, peaks, sums)
         return in_turn([*before, bound])
     columns = x, peaks[:, None], sums[:, None]
     if targets.have_goals:

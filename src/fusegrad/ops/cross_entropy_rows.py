@@ -18,7 +18,7 @@ from fusegrad.expr.numba_text import module_text
 from fusegrad.expr.polynomials import exp, log
 from fusegrad.expr.threads import run_together, shares
 from fusegrad.ops.op import Bound, in_turn
-from fusegrad.ops.weighting import put_factor, put_mean
+from fusegrad.ops.weighting import put_factor
 
 
 def largest(row: Any) -> Any:
@@ -91,14 +91,13 @@ def compiled() -> Any:
     return generated_module(module_text({"exp", "log"}, text))
 
 
-def bind_forward(x: Any, labels: Any, weight: Any, losses: Any, y: Any, peaks: Any, sums: Any) -> Bound:
-    """The op's forward pass on rows, split over threads where it is large."""
+def bind_forward(x: Any, labels: Any, put_mean: Any, losses: Any, y: Any, peaks: Any, sums: Any) -> Bound:
+    """The op's forward pass on rows, split over threads where it is large; `put_mean` is None where all count 1."""
     module, pieces = compiled(), shares(len(x), max(1, LEAST_PER_THREAD // x.shape[1]), 1)
-    if weight is None and len(pieces) == 1:
+    if put_mean is None and len(pieces) == 1:
         return partial(module.forward_and_mean, x, labels, losses, y, peaks, sums)
     calls = [partial(module.forward, x[p], labels[p], losses[p], peaks[p], sums[p]) for p in pieces]
-    averaged = partial(module.mean, losses, y) if weight is None else partial(put_mean, losses, weight, y)
-    return in_turn([partial(run_together, calls), averaged])
+    return in_turn([partial(run_together, calls), partial(put_mean or module.mean, losses, y)])
 
 
 def bind_backward(dy: Any, x: Any, labels: Any, weight: Any, peaks: Any, sums: Any, factor: Any, dx: Any) -> Bound:

@@ -14,12 +14,16 @@ from fusegrad.ops.weighting import put_factor, put_mean, total
 
 @dataclass(frozen=True)
 class Targets:
-    """Labels (rows,) or distributions (rows, classes), weights of rows and of classes or None, and the smoothing s."""
+    """Labels (rows,) or distributions (rows, classes), weights of rows and of classes or None, and the smoothing s.
+
+    `left_out` (rows,) says which rows do not count, None where all do.
+    """
 
     target: Any
     weight: Any
     class_weight: Any
     smoothing: float
+    left_out: Any = None
 
     @property
     def are_distributions(self) -> bool:
@@ -48,6 +52,8 @@ class Targets:
 
     def put_mean(self, losses: Any, y: Any) -> None:
         """y = Σ w c loss / Σ w c for labels; for goals, which have c already, Σ w loss / Σ w c."""
+        if self.left_out is not None:  # their losses may be infinite, which no weight of 0 undoes
+            np.copyto(losses, 0, where=self.left_out)
         if self.have_goals:
             put_mean(losses, self.weight, y)
             np.multiply(y, self.over_class_weights(), out=y)
@@ -87,18 +93,18 @@ def targets_of(
     target = rows(target) if target.dtype.kind == "f" else target.reshape(-1)
     if ignored is None:
         return Targets(target, weight, class_weight, smoothing), []
-    labels, factors, refresh = without(ignored, target, weight, dtype)
-    return Targets(labels, factors, class_weight, smoothing), [refresh]
+    left_out, labels, factors, refresh = without(ignored, target, weight, dtype)
+    return Targets(labels, factors, class_weight, smoothing, left_out), [refresh]
 
 
-def without(ignored: int, target: Any, weight: Any, dtype: Any) -> tuple[Any, Any, Bound]:
-    """Labels and weights in which rows labelled `ignored` have label and weight 0, and what computes them anew."""
-    labels, factors = np.empty(target.size, target.dtype), np.empty(target.size, dtype)
+def without(ignored: int, target: Any, weight: Any, dtype: Any) -> tuple[Any, Any, Any, Bound]:
+    """Which rows are labelled `ignored`, labels and weights in which these are 0 there, and what computes all anew."""
+    left_out, labels, factors = (np.empty(target.size, kind) for kind in (bool, target.dtype, dtype))
 
     def refresh() -> None:
-        np.not_equal(target, ignored, out=factors, casting="unsafe")
-        np.multiply(target, factors, out=labels, casting="unsafe")
-        if weight is not None:
-            np.multiply(factors, weight, out=factors)
+        np.equal(target, ignored, out=left_out)
+        for array, number in ((labels, target), (factors, 1 if weight is None else weight)):
+            np.copyto(array, number)
+            np.copyto(array, 0, where=left_out)
 
-    return labels, factors, refresh
+    return left_out, labels, factors, refresh

@@ -9,8 +9,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from fusegrad.backend.cuda import namespace
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import c_type
@@ -51,9 +49,10 @@ def right(prediction: Any, target: Any) -> Any:
 
 def among_largest(prediction: Any, target: Any, k: int) -> Any:
     """Where less than k of the other logits (…, classes) are as large as that of the label; where it is one of them."""
-    labels = labels_of(prediction, target)
-    known = (labels >= 0) & (labels < prediction.shape[-1])
-    own = np.take_along_axis(prediction, (labels * known)[..., None], -1)
+    labels, classes = labels_of(prediction, target), prediction.shape[-1]
+    known = (labels >= 0) & (labels < classes)
+    rows = prediction.reshape(-1, classes)
+    own = rows[namespace(rows).arange(len(rows)), (labels * known).reshape(-1)].reshape(*labels.shape, 1)
     # Not `prediction > own`: comparisons with NaN are false, and a network of NaN must not look perfect.
     others = (~(prediction < own)).sum(-1) - 1
     return known & (others < k)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, TypedDict
 
 from fusegrad.errors import perhaps
@@ -73,7 +74,7 @@ class Optimizer:
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> None:
-        self.require(callable(lr) or lr >= 0, "lr", "at least 0, or a schedule", lr)
+        self.require(callable(lr) or (isinstance(lr, Real) and lr >= 0), "lr", "at least 0, or a schedule", repr(lr))
         self.require(weight_decay >= 0, "weight_decay", "at least 0", weight_decay)
         self.require(l1 >= 0, "l1", "at least 0", l1)
         self.require(clip_norm is None or clip_norm > 0, "clip_norm", "above 0", clip_norm)

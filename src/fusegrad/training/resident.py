@@ -25,7 +25,7 @@ class ResidentSteps:
         self.network, self.data, self.count = network, data, count
         self.passes = network.for_training(data.examples()[0])
         self.single = self.captured(1, data.take(slice(None)).arrays())
-        self.several = self.captured(count, self.single.data) if count > 1 else None  # which is on the device already
+        self.several = self.captured(count, self.single.data) if count > 1 else self.single  # which has it there
 
     def captured(self, count: int, arrays: Sequence[Any]) -> CapturedSteps:
         return self.passes.program.capture(count, arrays, shuffle=bool(self.data.shuffle), seed=self.data.seed)
@@ -33,9 +33,10 @@ class ResidentSteps:
     def launches(self, epoch: int, start: int, apart: Scores) -> Iterator[Steps]:
         """Make the steps of an epoch from batch `start` on; `apart` are metrics to which they do not add."""
         whole = self.single.batches
-        ends = self.count * ((whole - start) // self.count) + start if self.several else start
-        for captured, numbers in ((self.several, range(start, ends)), (self.single, range(ends, whole))):
-            if captured is not None and numbers:
+        left = max(0, whole - start)  # of whole batches; a resumed epoch may begin after all of them
+        ends = start + left - left % self.count
+        for captured, numbers in ((self.several, range(start, ends)), (self.single, range(ends, start + left))):
+            if numbers:
                 yield from self.launch(captured, epoch, numbers, apart)
         if max(start, whole) < len(self.data):
             yield train(self.network, self.data.batch(epoch, whole), apart)

@@ -72,7 +72,7 @@ class Trainer:
         self.network = Network(model, self.objective, optimizer, scores, self.home, capture)
         self.history, self.position, self.tally = History(), Position(), Tally(scores.fresh())
         self.best: dict[str, Best] = {}
-        self.is_resumed = self.stopping = self.is_done = False
+        self.is_resumed = self.is_fitting = self.stopping = self.is_done = False
         self.log_names: list[str] = []
 
     @property
@@ -129,8 +129,10 @@ class Trainer:
 
         Raises ValueError (GraphError where model and data do not fit) before any parameter changes: for empty data,
         arrays of different lengths, numbers that are not finite, labels or targets out of range, and what is not
-        numeric; for batches of an iterable when they come.  Warns, and stops, when the loss of an epoch is not finite.
+        numeric; for batches of an iterable when they come; and within another fit.  Warns, and stops, when the loss of
+        an epoch is not finite.
         """
+        self.check_idle("fit")
         epochs, accumulate = whole_number(epochs, "epochs", least=0), whole_number(accumulate, "accumulate", least=1)
         together = whole_number(steps_per_execution, "steps_per_execution", least=1)
         followers, form = as_callbacks(callbacks), self.form() | {"batch_size": batch_size}
@@ -143,6 +145,7 @@ class Trainer:
                 self.network.prepare(held_out, self.network.for_evaluation)
             placed = ResidentSteps(self.network, data, together) if isinstance(data, RowData) and resident else None
         with ExitStack() as ending:
+            ending.enter_context(self.in_fit())
             with self.unchanged_on_refusal():
                 self.begin(data.course() | {"accumulate": accumulate}, with_validation=held_out is not None)
                 fitting = Fitting(self, data, placed, held_out, followers, epochs)
@@ -152,6 +155,8 @@ class Trainer:
             self.is_done = True
         if fitting.diverged_in:
             advice = "training diverged; lower the learning rate"
+            if self.skipped_steps:
+                advice += f", or scale the data: {self.skipped_steps} updates were skipped for gradients beyond float16"
             warnings.warn(f"loss is not finite at epoch {fitting.diverged_in}: {advice}", stacklevel=2)
         return self.history
 
@@ -182,8 +187,28 @@ class Trainer:
             self.network.paced.reductions = reductions
             raise
 
+    def check_idle(self, call: str) -> None:
+        if self.is_fitting:
+            raise ValueError(f"{call} expects no fit in progress; a callback may call stop, and {call} may follow")
+
+    @contextmanager
+    def in_fit(self) -> Iterator[None]:
+        """Let what would move the position of a fit be refused meanwhile."""
+        self.is_fitting = True
+        try:
+            yield
+        finally:
+            self.is_fitting = False
+
     def step(self, x: Any, y: Any, weight: Any = None) -> Scalar:
-        """Train on one batch and return its loss, which is read from the device only when it is needed."""
+        """Train on one batch and return its loss, which is read from the device only when it is needed.
+
+        Raises ValueError while gradients of `fit(accumulate=…)` await their update, which it would write over.
+        """
+        if pending := self.position.pending:
+            raise ValueError(
+                f"step expects no gradients that await their update, got those of {pending} batches in fit"
+            )
         batch = checked_batch(x, y, weight, **self.form())
         return step(self.network, self.network.for_step(batch), batch)
 
@@ -217,5 +242,6 @@ class Trainer:
         `history` stays the same object.  Warns where backend or BLAS differ; CheckpointError, and no change, where the
         checkpoint does not fit.
         """
+        self.check_idle("resume")
         restoring.restore(self, checkpoint.read(path))
         self.is_resumed = True
