@@ -32,8 +32,9 @@ class Trained(Protocol):
 class CapturedSteps:
     """`steps` training steps of a program, of which each takes the next batch of rows by itself.
 
-    The data is copied once.  The place in it, `epoch` and `batch`, lies on the device.  After the last whole batch the next epoch begins;
-    rows that are left over are not used in this one.  On a CPU the steps are made one after the other.
+    The data is copied once.  The place in it, `epoch` and `batch`, lies on the device.  After the last whole batch the
+    next epoch begins; rows that are left over are not used in this one.  On a CPU the steps are made one after the
+    other.
     """
 
     def __init__(
