@@ -28,9 +28,10 @@ def benchmarks_on_path(monkeypatch):
 def run_suite(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:xdist", "-p", "no:cacheprovider"]
     options = ["--override-ini=python_files=bench_*.py", "--benchmark-only", "--benchmark-max-time=0.001"]
-    return subprocess.run(
-        [*command, *options, *words], cwd=ROOT, capture_output=True, text=True, timeout=300, env=os.environ, check=False
-    )
+    # A worker of xdist says by a variable that it is one, and pytest-benchmark then measures nothing.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    words = (*command, *options, *words)
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment, check=False)
 
 
 def test_a_suite_notes_rates_and_shares_and_says_who_is_missing(tmp_path):

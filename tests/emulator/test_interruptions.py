@@ -15,7 +15,16 @@ from emulator.launches import inline, launch
 MOST_BLOCKS = 2**31 - 1  # that a grid may have: hours of work
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, as it does not where a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("order", ["forward", "random"])
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_launch_between_two_blocks(order):
     kernel, y = inline("if (blockIdx.x == 0) y[0] = 1;"), np.zeros(1, np.float32)
     timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
