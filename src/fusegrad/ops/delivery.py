@@ -7,19 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import c_type
 from fusegrad.ops.grids import THREADS, blocks
-from fusegrad.ops.op import Bound, op
+from fusegrad.ops.op import Bound, bound_op, op
 
 FILE = "delivery.cu"
 
 
-@op
-def deliver(source: Any, ring: Any, turn: Any) -> None:
+@bound_op
+def deliver(evaluator: str, source: Any, ring: Any, turn: Any) -> Bound:
     """ring[turn mod places] = source, then turn += 1."""
-    ring[int(turn) % len(ring)] = source
-    turn[...] = turn[()] + 1
+    places, one = len(ring), np.ones((), turn.dtype)
+
+    def run() -> None:
+        ring[turn.item() % places] = source
+        np.add(turn, one, turn)
+
+    return run
 
 
 @deliver.cuda
