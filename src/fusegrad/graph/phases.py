@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from fusegrad.graph.chaining import chained
 from fusegrad.graph.fuse import Numbered, fuse
-from fusegrad.graph.lowering import lowered
 from fusegrad.graph.plan import Plan, plan_memory
 from fusegrad.graph.schedule import Schedule, make_schedule
 from fusegrad.graph.task import Task
@@ -18,6 +17,8 @@ def numbered(task: Task) -> list[Numbered]:
     """The nodes with their numbers in the graph as written, in the precision of the arena."""
     if not task.arena.precision.is_mixed:
         return list(enumerate(task.nodes))
+    from fusegrad.graph.lowering import lowered  # here, since a CPU does not need it
+
     return lowered(task.nodes, task.keep, task.gradients_of, task.arena.precision)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from fusegrad.graph import phases
 from fusegrad.graph.arena import ParamArena
 from fusegrad.graph.bind import Bound, bind
-from fusegrad.graph.captured_steps import CapturedSteps
 from fusegrad.graph.demand import Trainable, demand_of
 from fusegrad.graph.explain import explained, specs_of
 from fusegrad.graph.feed import check_batch
@@ -17,6 +16,9 @@ from fusegrad.graph.scalar import Ring, Scalar
 from fusegrad.graph.spec import GraphError, require
 from fusegrad.graph.task import Afterwards, Task, whole_graph
 from fusegrad.graph.value import Value
+
+if TYPE_CHECKING:
+    from fusegrad.graph.captured_steps import CapturedSteps
 
 
 class Program:
@@ -134,6 +136,8 @@ class Program:
         require(self.obstacle is None, "capture", expected, self.obstacle)
         require(data is not None or steps == 1, "capture", "data for more than one step", None)
         if data is not None:
+            from fusegrad.graph.captured_steps import CapturedSteps  # here, since few need it
+
             state, ring = self.optimizer_state, self.ring
             return CapturedSteps(self, state, ring, data, steps=steps, shuffle=shuffle, seed=seed)
         self.captures = True

@@ -11,7 +11,7 @@ from typing import Any
 
 from fusegrad.graph import Module, Optimizer, ParamArena, Scalar
 from fusegrad.graph.precision import PRECISIONS
-from fusegrad.training import checkpoint, evaluating, restoring, snapshot
+from fusegrad.training import checkpoint, evaluating
 from fusegrad.training.building import Network
 from fusegrad.training.callback import Callback, as_callbacks, described
 from fusegrad.training.checks import SEEDS, whole_number
@@ -230,10 +230,14 @@ class Trainer:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write everything that decides how training goes on to one safetensors file, whole or not at all."""
+        from fusegrad.training import snapshot  # here, as is restoring below, since most scripts do neither
+
         checkpoint.write(path, snapshot.capture(self))
 
     def load(self, path: str | PathLike[str]) -> None:
         """Take over the parameters of a checkpoint; CheckpointError, and no change, where names or shapes differ."""
+        from fusegrad.training import restoring
+
         restoring.load_params(self, checkpoint.read(path))
 
     def resume(self, path: str | PathLike[str]) -> None:
@@ -243,5 +247,7 @@ class Trainer:
         checkpoint does not fit.
         """
         self.check_idle("resume")
+        from fusegrad.training import restoring
+
         restoring.restore(self, checkpoint.read(path))
         self.is_resumed = True
