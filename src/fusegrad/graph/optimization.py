@@ -88,13 +88,11 @@ class OptimizerState:
 
     def prepare(self, scale: float) -> None:
         """Put the numbers of the next update where the device reads them: one copy.  Count it when it was made."""
-        self.host[:] = self.numbers(self.count + 1, scale)
-        if self.device is not self.host:
-            self.feed([self.host])
+        self.feed(self.numbers_to_feed(scale))
 
-    def numbers_to_feed(self) -> list[Any]:
-        """The numbers of the next update, for a program that copies them in with its batch."""
-        self.host[:] = self.numbers(self.count + 1, 1.0)
+    def numbers_to_feed(self, scale: float = 1.0) -> list[Any]:
+        """The numbers of the next update, for who copies them in; none where the host has them in place."""
+        self.host[:] = self.numbers(self.count + 1, scale)
         return [] if self.device is self.host else [self.host]
 
     def numbers(self, count: int, scale: float) -> tuple[float, ...]:

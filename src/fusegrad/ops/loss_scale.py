@@ -7,16 +7,13 @@ holds the factor, how many good steps have been taken with it, how many have bee
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fusegrad.backend.cuda import namespace
 from fusegrad.backend.kernels import kernel
-from fusegrad.backend.signature import c_type
-from fusegrad.ops.grids import THREADS, WORTH_A_BLOCK, blocks
-from fusegrad.ops.norm import pieces
+from fusegrad.ops.grids import THREADS
+from fusegrad.ops.norm import bind_parts, pieces
 from fusegrad.ops.op import Bound, in_turn, op
 
 FILE = "loss_scale.cu"
@@ -58,18 +55,7 @@ def launch_unscale(
     growth: float = 2.0,
     backoff: float = 0.5,
 ) -> Bound:
-    flaws, calls = bind_flaws(state, gradients)
+    flaws, calls = bind_parts(state, gradients, FILE, "loss_scale_flaws", "int32")
     run = kernel(state, FILE, "loss_scale_adapt")
     numbers = flaws.size, growth_interval, growth, backoff, LEAST, MOST
     return in_turn([*calls, run.bind((1,), (THREADS,), flaws, state, scale, *numbers)])
-
-
-def bind_flaws(like: Any, arrays: Sequence[Any]) -> tuple[Any, list[Bound]]:
-    """Space for a flag of each block, 1 where it saw a number that is not finite, and the launches that set them."""
-    grids = [blocks(array.size, WORTH_A_BLOCK) for array in arrays]
-    flaws = namespace(like).empty(sum(grids), "int32")
-    calls = []
-    for number, (array, grid) in enumerate(zip(arrays, grids, strict=True)):
-        run = kernel(array, FILE, f"loss_scale_flaws<{c_type(array.dtype)}>")
-        calls.append(run.bind((grid,), (THREADS,), array, flaws, array.size, sum(grids[:number])))
-    return flaws, calls

@@ -66,10 +66,18 @@ def launch_trust_ratio(value: Any, direction: Any, ratio: Any) -> Bound:
 
 def bind_squares(like: Any, arrays: Sequence[Any]) -> tuple[Any, list[Bound]]:
     """Space for partial sums of squares where `like` lies, some for each array, and the launches that compute them."""
+    return bind_parts(like, arrays, FILE, "norm_squares", "float64")
+
+
+def bind_parts(like: Any, arrays: Sequence[Any], file: str, name: str, dtype: str) -> tuple[Any, list[Bound]]:
+    """Space of a dtype for one number of each block, and the launches of a kernel that go through the arrays for them.
+
+    Its parameters are an array, the space, the size of the array and the place of its first block.
+    """
     grids = [blocks(array.size, WORTH_A_BLOCK) for array in arrays]
-    parts = namespace(like).empty(sum(grids), "float64")
+    parts = namespace(like).empty(sum(grids), dtype)
     calls = []
     for number, (array, grid) in enumerate(zip(arrays, grids, strict=True)):
-        run = kernel(array, FILE, f"norm_squares<{c_type(array.dtype)}>")
+        run = kernel(array, file, f"{name}<{c_type(array.dtype)}>")
         calls.append(run.bind((grid,), (THREADS,), array, parts, array.size, sum(grids[:number])))
     return parts, calls
