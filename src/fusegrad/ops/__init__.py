@@ -3,6 +3,7 @@
 from fusegrad.ops import (
     arithmetic,
     bias_activation,
+    convolution,
     counter,
     cross_entropy,
     delivery,
@@ -37,6 +38,7 @@ __all__ = [
     "bias_activation",
     "bound_op",
     "column_sums",
+    "convolution",
     "counter",
     "cross_entropy",
     "delivery",
