@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusegrad.training.data import RowData, batches
+from fusegrad.training.batches import batches
+from fusegrad.training.row_data import RowData
 
 x, y = np.arange(20.0).reshape(10, 2), np.arange(10)
 

@@ -163,7 +163,7 @@ def test_what_cannot_be_launched_so_is_refused(options, message):
 
 
 def test_batches_of_an_iterable_cannot_be_resident():
-    with pytest.raises(ValueError, match="resident=True expects arrays x and y, got an iterable of batches"):
+    with pytest.raises(ValueError, match="resident=True expects arrays x and y as they are, got an iterable"):
         classifier().fit([(x, y)], resident=True)
 
 

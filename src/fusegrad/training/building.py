@@ -18,11 +18,11 @@ from fusegrad.graph import (
     flatten,
 )
 from fusegrad.graph.feed import Limit, index_limits
-from fusegrad.training.data import Batch
 from fusegrad.training.feeding import Data
 from fusegrad.training.home import Home
 from fusegrad.training.objective import Objective
 from fusegrad.training.pace import Paced
+from fusegrad.training.row_data import Batch
 from fusegrad.training.scoring import Scores
 from fusegrad.training.summing import StepSums
 from fusegrad.training.tracing import Traced, Tracer

@@ -19,8 +19,8 @@ Scale = Callable[[Array, Array], Array]
 class Split:
     """Data to train on and data to test with.
 
-    x (rows, width) float32; y (rows,) int64 labels in 0 .. classes-1, or (rows, 1) float32 for a regression, for which
-    `classes` is None.
+    x (rows, width), or images (rows, channels, height, width), float32; y (rows,) int64 labels in 0 .. classes-1, or
+    (rows, 1) float32 for a regression, for which `classes` is None.
     """
 
     x_train: Array
@@ -71,11 +71,11 @@ def load(name: str, seed: int = 0) -> Split:
     return Split(x_train, target[~test], x_test, target[test], task, classes)
 
 
-def held_out(y: Array, seed: int, stratified: bool) -> NDArray[np.bool_]:
-    """A mask of a quarter of the rows, or of a quarter of the rows of every class."""
+def held_out(y: Array, seed: int, stratified: bool, share: int = 4) -> NDArray[np.bool_]:
+    """A mask of one row of so many as `share`, or of those of every class."""
     generator = np.random.default_rng(seed)
     groups = [np.flatnonzero(y == label) for label in np.unique(y)] if stratified else [np.arange(len(y))]
     test = np.zeros(len(y), bool)
     for rows in groups:
-        test[generator.permutation(rows)[: round(len(rows) / 4)]] = True
+        test[generator.permutation(rows)[: round(len(rows) / share)]] = True
     return test

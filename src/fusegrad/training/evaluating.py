@@ -9,8 +9,8 @@ import numpy as np
 from fusegrad.graph import flatten, require
 from fusegrad.graph.evaluation import restore
 from fusegrad.training.building import Network
-from fusegrad.training.data import RowData
 from fusegrad.training.feeding import Data
+from fusegrad.training.row_data import RowData
 from fusegrad.training.scoring import Tally
 from fusegrad.training.steps import Steps
 

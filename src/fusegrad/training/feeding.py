@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import length_hint
 from typing import Any
 
+from fusegrad.training.augmented import AugmentedData, with_augmentation
 from fusegrad.training.checks import check_numbers, count_rows
-from fusegrad.training.data import Batch, RowData
+from fusegrad.training.row_data import Batch, RowData
 from fusegrad.training.structure import Structure, arranged, single
 
 CheckTargets = Callable[[Structure], None]
@@ -23,7 +25,7 @@ class StreamData:
 
     def __len__(self) -> int:
         """Batches of one epoch, 0 where the iterable does not tell."""
-        return len(self.source) if isinstance(self.source, Sized) else 0
+        return 0 if self.is_once_only else length_hint(self.source)
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         for number, item in enumerate(self.source):
@@ -52,7 +54,7 @@ class StreamData:
         return {"batches": len(self), "rows": 0, "batch_size": 0, "shuffle": False, "drop_last": False}
 
 
-Data = RowData | StreamData
+Data = RowData | AugmentedData | StreamData
 
 
 def checked_batch(x: Any, y: Any, weight: Any = None, *, dtype: str, check_targets: CheckTargets) -> Batch:
@@ -73,13 +75,16 @@ def as_data(
     dtype: str,
     batch_size: int,
     check_targets: CheckTargets,
+    augment: Sequence[Any] = (),
     **options: Any,
 ) -> Data:
     """Arrays with targets, or an iterable of batches where there is no y."""
     if y is not None:
         data = RowData(x, y, weight, dtype=dtype, batch_size=batch_size, **options)
         check_targets(data.y)
-        return data
+        return with_augmentation(data, augment)
+    if augment or options.get("sampler") is not None:
+        raise ValueError("augment and sampler expect arrays x and y, got an iterable of batches")
     if weight is not None:
         raise ValueError("sample_weight goes with arrays x and y; batches bring their own: (x, y, weight)")
     stream = StreamData(x, dtype, check_targets)

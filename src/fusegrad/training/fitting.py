@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from fusegrad.training.augmented import AugmentedData
+from fusegrad.training.background import background
 from fusegrad.training.callback import Callback
-from fusegrad.training.data import Batch
 from fusegrad.training.evaluating import evaluate
 from fusegrad.training.feeding import Data
 from fusegrad.training.resident import ResidentSteps
+from fusegrad.training.row_data import Batch
 from fusegrad.training.scoring import Tally
 from fusegrad.training.steps import Steps, gradients, train
 
@@ -68,11 +70,16 @@ class Fitting:
         if self.resident is not None:
             yield from self.resident.launches(epoch, start, tally.apart)
             return
-        for batch in self.data.batches(epoch, start):
+        for batch in self.batches(epoch, start):
             if self.position.accumulate == 1:
                 yield train(self.network, batch, tally.apart)
             else:
                 yield self.accumulate(batch)
+
+    def batches(self, epoch: int, start: int) -> Iterable[Batch]:
+        """The batches of an epoch from number `start` on; those that take time to make come from another thread."""
+        batches = self.data.batches(epoch, start)
+        return background(batches) if isinstance(self.data, AugmentedData) else batches
 
     def note(self, steps: Steps) -> None:
         """Count what was done, and let callbacks see it."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from fusegrad.training.checkpoint import CheckpointError, Stored
 from fusegrad.training.checks import SEEDS, whole_number
-from fusegrad.training.data import Batch
 from fusegrad.training.pace import Reduction
 from fusegrad.training.position import Position
+from fusegrad.training.row_data import Batch
 from fusegrad.training.scoring import Tally
 from fusegrad.training.stopping import Best
 from fusegrad.training.structure import from_json

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fusegrad.training.building import Network
-from fusegrad.training.data import RowData
-from fusegrad.training.feeding import Data
+from fusegrad.training.feeding import Data, StreamData
+from fusegrad.training.row_data import RowData
 from fusegrad.training.steps import Steps, judge, train
 
 if TYPE_CHECKING:
@@ -58,7 +58,10 @@ def check_residence(data: Data, resident: bool, count: int, accumulate: int, net
     if count > 1 and not resident:
         raise ValueError(f"steps_per_execution={count} expects resident=True")
     if resident and not isinstance(data, RowData):
-        raise ValueError("resident=True expects arrays x and y, got an iterable of batches")
+        got = "an iterable of batches" if isinstance(data, StreamData) else "augment, which works on the host"
+        raise ValueError(f"resident=True expects arrays x and y as they are, got {got}")
+    if isinstance(data, RowData) and resident and data.sampler is not None:
+        raise ValueError("resident=True expects every row once in an epoch, got a sampler")
     if resident and accumulate > 1:
         raise ValueError(f"resident=True expects accumulate=1, got {accumulate}")
     slow = [name for name in network.scores.names if name not in network.sums.names]

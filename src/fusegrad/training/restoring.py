@@ -11,8 +11,8 @@ import numpy as np
 from fusegrad.graph import GraphError, ParamArena, SavedState
 from fusegrad.graph.optimization import OptimizerState
 from fusegrad.training.checkpoint import CheckpointError, Stored
-from fusegrad.training.data import Batch
 from fusegrad.training.reading import Progress, read_progress
+from fusegrad.training.row_data import Batch
 from fusegrad.training.snapshot import machine
 
 if TYPE_CHECKING:

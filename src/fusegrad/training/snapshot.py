@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fusegrad import backend as backends
 from fusegrad.graph import ParamArena, SavedState
 from fusegrad.training.checkpoint import Stored
-from fusegrad.training.data import Batch
+from fusegrad.training.row_data import Batch
 from fusegrad.training.structure import to_json
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fusegrad.graph import Scalar
 from fusegrad.training.building import Network, Passes
-from fusegrad.training.data import Batch
+from fusegrad.training.row_data import Batch
 from fusegrad.training.scoring import Scores
 
 

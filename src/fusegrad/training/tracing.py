@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fusegrad.graph import GraphError, Input, Module, Spec, Value, require
-from fusegrad.training.data import NAMES, Batch
 from fusegrad.training.objective import Objective
+from fusegrad.training.row_data import NAMES, Batch
 from fusegrad.training.structure import leaves, mapped
 
 

@@ -15,7 +15,6 @@ from fusegrad.training import checkpoint, evaluating
 from fusegrad.training.building import Network
 from fusegrad.training.callback import Callback, as_callbacks, described
 from fusegrad.training.checks import SEEDS, whole_number
-from fusegrad.training.data import RowData
 from fusegrad.training.feeding import as_data, as_validation, checked_batch
 from fusegrad.training.fitting import Fitting
 from fusegrad.training.history import History
@@ -23,6 +22,8 @@ from fusegrad.training.home import Home
 from fusegrad.training.objective import Objective
 from fusegrad.training.position import Position
 from fusegrad.training.resident import ResidentSteps, check_residence
+from fusegrad.training.row_data import RowData
+from fusegrad.training.sampling import Balanced
 from fusegrad.training.scoring import Scores, Tally
 from fusegrad.training.steps import step
 from fusegrad.training.stopping import Best
@@ -104,6 +105,8 @@ class Trainer:
         callbacks: Callback | Sequence[Callback] = (),
         shuffle: bool = True,
         drop_last: bool = False,
+        sampler: Balanced | None = None,
+        augment: Sequence[Any] = (),
         accumulate: int = 1,
         resident: bool = False,
         steps_per_execution: int = 1,
@@ -121,6 +124,9 @@ class Trainer:
             validation: `(x, y)` or `(x, y, weight)`, or an iterable of batches, evaluated after each epoch.
             shuffle: whether rows come in an order that depends on the seed and the epoch; else they come as they are.
             drop_last: whether a last batch of fewer rows is left out; else it has a program of its own.
+            sampler: which rows an epoch has, such as `fg.data.Balanced(y)`; default: every row once.
+            augment: random changes of images, such as `[fg.data.Flip(), fg.data.Shift(2)]`, in turn, which depend on
+                seed, epoch and row alone; x is (rows, channels, height, width) then.  A thread prepares them.
             accumulate: batches whose gradients are averaged for one update.
             resident: whether x, y and weights are copied to the device once, and batches are taken there, in steps that
                 are captured in any case; else each batch comes from the host, while the one before is computed.
@@ -136,7 +142,8 @@ class Trainer:
         epochs, accumulate = whole_number(epochs, "epochs", least=0), whole_number(accumulate, "accumulate", least=1)
         together = whole_number(steps_per_execution, "steps_per_execution", least=1)
         followers, form = as_callbacks(callbacks), self.form() | {"batch_size": batch_size}
-        data = as_data(x, y, sample_weight, epochs, seed=self.seed, shuffle=shuffle, drop_last=drop_last, **form)
+        course: dict[str, Any] = {"seed": self.seed, "shuffle": shuffle, "drop_last": drop_last}
+        data = as_data(x, y, sample_weight, epochs, sampler=sampler, augment=augment, **course, **form)
         check_residence(data, resident, together, accumulate, self.network)
         held_out = None if validation is None else as_validation(validation, epochs, **form)
         with self.network.unchanged_on_failure():
