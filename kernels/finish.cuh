@@ -13,11 +13,10 @@
 // for T, the type of a and b, and Y, that of y: T, or float where T is a half type.  Shapes: bias (columns,); saved,
 // residual, h and y (outer, stack, rows, columns), with the strides of y; mask the same, contiguous.  All but y may be
 // null, and where saved is, f' is the same everywhere.  Dropout is that of dropout.cu for the elements of y in C order.
-// `sums` is described at `add_lines`.
+// `sums` is described in column_sums.cuh.
 #pragma once
 #include "epilogue.cuh"
 #include "philox.cuh"
-#include "reduce.cuh"
 #include "storage.cuh"
 
 // `count` <= N elements at distances of `stride`, by one instruction if `whole`; those beyond are 0.
@@ -28,6 +27,13 @@ __device__ __forceinline__ Vector<T, N> load_some(const T* at, long long stride,
 #pragma unroll
     for (int i = 0; i < N; ++i)
         if (i < count) elements.at[i] = at[i * stride];
+    return elements;
+}
+
+template <int N, class T> __device__ __forceinline__ Vector<T, N> same(T element) {
+    Vector<T, N> elements;
+#pragma unroll
+    for (int i = 0; i < N; ++i) elements.at[i] = element;
     return elements;
 }
 
@@ -70,8 +76,9 @@ __device__ __forceinline__ Vector<unsigned char, N> drop_some(A* x, unsigned lon
     return kept;
 }
 
-// What one thread does with its sums: groups of N neighbouring columns of one row, of one matrix.
-template <class T, class Y, int N> struct Finish {
+// What one thread does with its sums: groups of N neighbouring columns of one row, of one matrix.  BY_ROW: whether the
+// bias is one of rows, not of columns.
+template <class T, class Y, int N, bool BY_ROW = false> struct Finish {
     using A = accumulator<T>;
     const T* bias;
     const Y* saved;
@@ -103,19 +110,20 @@ template <class T, class Y, int N> struct Finish {
           matrix(outer * y_outer + inner * y_stack), row_stride(y_row), column_stride(y_column),
           first((outer * stack + inner) * rows * columns), columns(columns), add(add) {
         wide = y_column == 1 && y_row % N == 0 && matrix % N == 0 && is_aligned<N>(y) && is_aligned<N>(h)
-               && is_aligned<N>(saved) && is_aligned<N>(residual) && is_aligned<N>(bias);
+               && is_aligned<N>(saved) && is_aligned<N>(residual) && (BY_ROW || is_aligned<N>(bias));
         if (DROPPED) wide = wide && columns % N == 0 && first % N == 0 && is_aligned<N>(mask);
     }
 
     // Finish x, the sums of `count` <= N columns from `column` on, a multiple of N.  Afterwards x is what y has there
     // before it is rounded, and 0 beyond.
-    __device__ __forceinline__ void operator()(int row, int column, int count, A* x) const {
+    template <class Column> __device__ __forceinline__ void operator()(int row, Column column, int count, A* x) const {
         const long long at = matrix + row * row_stride + column * column_stride;
         const bool whole = wide && count == N;
         if constexpr (SLOPED) {
             multiply_by_slope(at, count, whole, x);
         } else {
-            activate(at, column, count, whole, x);
+            if constexpr (BY_ROW) activate(at, bias + row, count, whole, x);
+            else activate(at, bias + column, count, whole, x);
             if constexpr (DROPPED) {
                 const unsigned long long place = first + static_cast<long long>(row) * columns + column;
                 // Seed and step are read again for each group: kept in registers, they would be too many.
@@ -139,9 +147,9 @@ template <class T, class Y, int N> struct Finish {
         for (int i = 0; i < N; ++i) x[i] *= activation_by_h(saved ? widened(source.at[i]) : A(0));
     }
 
-    __device__ __forceinline__ void activate(long long at, int column, int count, bool whole, A* x) const {
+    __device__ __forceinline__ void activate(long long at, const T* own_bias, int count, bool whole, A* x) const {
         if (bias) {
-            const Vector<T, N> of_bias = load_some<N>(bias + column, 1, count, whole);
+            const Vector<T, N> of_bias = BY_ROW ? same<N>(*own_bias) : load_some<N>(own_bias, 1, count, whole);
 #pragma unroll
             for (int i = 0; i < N; ++i) x[i] += widened(of_bias.at[i]);
         }
@@ -163,26 +171,3 @@ template <class T, class Y, int N> struct Finish {
         store_some<N>(to, column_stride, count, whole, elements);
     }
 };
-
-// The sum of x over the lanes of a warp whose numbers differ by multiples of DISTANCE, a power of two, for all of them:
-// where DISTANCE lanes share out the columns of a row, over what a warp has of each column.
-template <int DISTANCE, class A> __device__ __forceinline__ A sum_over_rows(A x) {
-#pragma unroll
-    for (int distance = WARP / 2; distance >= DISTANCE; distance /= 2) x += __shfl_xor_sync(ALL_LANES, x, distance);
-    return x;
-}
-
-// The sums of a block's columns over its rows, in a fixed order, for y's gradient by the bias: the threads have written
-// `lines`, in shared memory, the sums over parts of the rows; now thread number `thread` of THREADS adds them, for the
-// first `columns` columns.  `sums` is where the block's first column begins in its line of the kernel's parameter of
-// that name, (lines of blocks over all rows and matrices, columns): what is there, the caller of the kernel adds.
-template <int THREADS, int LINES, int COLUMNS, class A>
-__device__ __forceinline__ void add_lines(const A (&lines)[LINES][COLUMNS], int thread, int columns, A* sums) {
-    __syncthreads();
-    for (int column = thread; column < COLUMNS && column < columns; column += THREADS) {
-        A sum = lines[0][column];
-#pragma unroll
-        for (int line = 1; line < LINES; ++line) sum += lines[line][column];
-        sums[column] = sum;
-    }
-}

@@ -9,40 +9,10 @@
 //
 // A_ALONG_INNER and B_ALONG_INNER: whether neighbours along the inner axis lie next to each other in memory, rather
 // than neighbours along the rows of a, or the columns of b.
+#include "column_sums.cuh"
 #include "finish.cuh"
 #include "matmul_tile.cuh"
 #include "storage.cuh"
-
-// Which tile a block has: of the matrix (outer, inner) of the stack the rows and columns from `row` and `column` on.
-// Tiles of the same rows are a line, counted over all matrices.
-struct Tile {
-    long long outer, inner, line;
-    int row, column;
-};
-
-template <int HEIGHT, int WIDTH> __device__ __forceinline__ Tile tile_of_block(int rows, int columns, int stack) {
-    const int row_tiles = (rows + HEIGHT - 1) / HEIGHT, column_tiles = (columns + WIDTH - 1) / WIDTH;
-    const int line = blockIdx.x / column_tiles, matrix = line / row_tiles;
-    const int column = blockIdx.x % column_tiles * WIDTH;
-    return {matrix / stack, matrix % stack, line, line % row_tiles * HEIGHT, column};
-}
-
-// Where the sums of a thread belong: calls see(row, column, how many of GROUP columns there are, their sums, which of
-// the thread's groups of columns this is).
-template <int TILE, class A, class See>
-__device__ __forceinline__ void each_group(const Tile& tile, int rows, int columns, Sums<A, TILE>& sums,
-                                           const See& see) {
-#pragma unroll
-    for (int i = 0; i < TILE / PLACES; ++i) {
-        const int row = tile.row + i / GROUP * REACH + place_row() * GROUP + i % GROUP;
-        if (row >= rows) return;
-#pragma unroll
-        for (int part = 0; part < TILE / REACH; ++part) {
-            const int column = tile.column + part * REACH + place_column() * GROUP;
-            if (column < columns) see(row, column, min(GROUP, columns - column), &sums[i][part * GROUP], part);
-        }
-    }
-}
 
 // `own` are the sums over this thread's rows, of the columns of its groups; `sums` those over the rows of the tile.
 template <int TILE, class A>

@@ -5,18 +5,9 @@
 // null, the numbers beside them count.
 #include "fours.cuh"
 #include "grid.cuh"
-#include "philox.cuh"
+#include "normal.cuh"
 
 constexpr int THREADS = 256;
-
-// (top 23 bits + 1/2) / 2**23, exact in float: never 0 and never 1.
-template <class A> __device__ __forceinline__ A unit(unsigned word) {
-    return (static_cast<A>(word >> 9) + A(0.5)) * A(1.0 / 8388608);
-}
-
-// sin πx and cos πx: without a product with π that would round, and without code for large angles.
-__device__ __forceinline__ void sine_and_cosine(float x, float& sine, float& cosine) { sincospif(x, &sine, &cosine); }
-__device__ __forceinline__ void sine_and_cosine(double x, double& sine, double& cosine) { sincospi(x, &sine, &cosine); }
 
 // out[i] = word i.
 __global__ void __launch_bounds__(THREADS)
@@ -64,8 +55,7 @@ __global__ void __launch_bounds__(THREADS)
     store_four(out, 4 * i, n, four);
 }
 
-// out[2i], out[2i + 1] = mean + std sqrt(-2 ln u) (cos 2πv, sin 2πv) with u, v = unit(words 2i and 2i + 1).
-// The logarithm is the exact one: its fast version loses all digits near u = 1.
+// out = mean + std z with z ~ N(0, 1), by normal_four.
 template <class T>
 __global__ void __launch_bounds__(THREADS)
     random_normal(T* __restrict__ out, long long n, const unsigned long long* __restrict__ seed,
@@ -75,14 +65,9 @@ __global__ void __launch_bounds__(THREADS)
     const long long i = thread_of_grid();
     if (4 * i >= n) return;
     const Words words = drawn(static_cast<unsigned>(i), node, given(step, step_number), given(seed, seed_number));
+    const Vector<A, 4> normal = normal_four<A>(words);
     Four<T> four;
 #pragma unroll
-    for (int pair = 0; pair < 4; pair += 2) {
-        const A radius = sqrt(A(-2) * log(unit<A>(words.at[pair])));
-        A sine, cosine;
-        sine_and_cosine(2 * unit<A>(words.at[pair + 1]), sine, cosine);
-        four.at[pair] = stored<T>(mean + std * (radius * cosine));
-        four.at[pair + 1] = stored<T>(mean + std * (radius * sine));
-    }
+    for (int k = 0; k < 4; ++k) four.at[k] = stored<T>(mean + std * normal.at[k]);
     store_four(out, 4 * i, n, four);
 }

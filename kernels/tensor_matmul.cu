@@ -9,28 +9,9 @@
 //
 // A_ALONG_INNER and B_ALONG_INNER: whether neighbours along the inner axis lie next to each other in memory, rather
 // than neighbours along the rows of a, or the columns of b.
+#include "column_sums.cuh"
 #include "finish.cuh"
 #include "tensor_tile.cuh"
-
-// Which tile a block has: of the matrix (outer, inner) of the stack the rows and columns from `row` and `column` on.
-// Tiles of the same rows are a line, counted over all matrices.
-struct Tile {
-    long long outer, inner, line;
-    int row, column;
-};
-
-// Tiles are taken in bands of several lines, and in a band column by column: so blocks that run at once read few rows
-// of a and few columns of b, which stay in the second-level cache.
-constexpr int BAND = 8;  // lines; not measured
-
-template <int ROWS, int COLUMNS> __device__ __forceinline__ Tile tile_of_block(int rows, int columns, int stack) {
-    const int lines = (rows + ROWS - 1) / ROWS, across = (columns + COLUMNS - 1) / COLUMNS;
-    const int matrix = blockIdx.x / (lines * across), number = blockIdx.x % (lines * across);
-    const int first_line = number / (BAND * across) * BAND, height = min(BAND, lines - first_line);
-    const int line = first_line + number % (BAND * across) % height, column = number % (BAND * across) / height;
-    const long long line_of_all = matrix * static_cast<long long>(lines) + line;
-    return {matrix / stack, matrix % stack, line_of_all, line * ROWS, column * COLUMNS};
-}
 
 // `own` are the sums over this lane's rows, of its columns; `sums` those over the rows of the tile.
 template <int COLUMNS, int N>
@@ -63,6 +44,7 @@ __global__ void __launch_bounds__(TENSOR_THREADS<COLUMNS>, TENSOR_BLOCKS<COLUMNS
     unsigned threshold, float scale, long long y_outer, long long y_stack, long long y_row, long long y_column,
     bool add) {
     constexpr int N = CHUNK<Y>;  // columns that a lane finishes at a time
+    constexpr int THREADS = TENSOR_THREADS<COLUMNS>;
     static_assert(TURNED_BYTES<COLUMNS> <= STAGES * (ROWS + COLUMNS) * STEP_BYTES, "sums do not fit where panels were");
     extern __shared__ __align__(128) unsigned char memory[];
     const Tile tile = tile_of_block<ROWS, COLUMNS>(rows, columns, stack);
@@ -72,9 +54,10 @@ __global__ void __launch_bounds__(TENSOR_THREADS<COLUMNS>, TENSOR_BLOCKS<COLUMNS
     // In this order: of an inner axis near 2^31, the end of a last part that is not full is none that an int holds.
     const int first = blockIdx.y * length, end = first + min(length, inner - first);
     Fragments<ROWS, COLUMNS> products = {};
-    sum_tile<T, ROWS, COLUMNS, STAGES, A_ALONG_INNER, B_ALONG_INNER>(
-        {a, tile.row, rows, first, end, a_row, a_inner}, {b, tile.column, columns, first, end, b_column, b_inner},
-        end - first, memory, products);
+    sum_tile<T, ROWS, COLUMNS, STAGES>(
+        Chunks<T, ROWS, A_ALONG_INNER, THREADS>(a, tile.row, rows, first, end, a_row, a_inner),
+        Chunks<T, COLUMNS, B_ALONG_INNER, THREADS>(b, tile.column, columns, first, end, b_column, b_inner), end - first,
+        memory, products);
 
     const Finish<T, Y, N> finish(tile.outer, tile.inner, stack, rows, columns, bias, saved, residual, h, y, mask, seed,
                                  seed_number, step, step_number, node, threshold, scale, y_outer, y_stack, y_row,

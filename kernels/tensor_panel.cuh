@@ -105,6 +105,8 @@ template <class T, int LINES, bool ALONG_DEPTH, int THREADS> struct Chunks {
         (ALONG_DEPTH ? elements : rows) -= DEPTH<T>;
     }
 
+    __device__ __forceinline__ void settle() const {}
+
     __device__ __forceinline__ void collect(unsigned char* to, const T* from, int left) const {
         Vector<T, CHUNK<T>> few;
 #pragma unroll

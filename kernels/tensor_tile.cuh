@@ -26,6 +26,26 @@ template <int COLUMNS> __device__ __forceinline__ int warp_column() {
     return threadIdx.x / 32 / WARPS_DOWN * WARP_COLUMNS<COLUMNS>;
 }
 
+// Which tile a block has: of the matrix (outer, inner) of the stack the rows and columns from `row` and `column` on.
+// Tiles of the same rows are a line, counted over all matrices.
+struct Tile {
+    long long outer, inner, line;
+    int row, column;
+};
+
+// Tiles are taken in bands of several lines, and in a band column by column: so blocks that run at once read few rows
+// of a and few columns of b, which stay in the second-level cache.
+constexpr int BAND = 8;  // lines; not measured
+
+template <int ROWS, int COLUMNS> __device__ __forceinline__ Tile tile_of_block(int rows, int columns, int stack) {
+    const int lines = (rows + ROWS - 1) / ROWS, across = (columns + COLUMNS - 1) / COLUMNS;
+    const int matrix = blockIdx.x / (lines * across), number = blockIdx.x % (lines * across);
+    const int first_line = number / (BAND * across) * BAND, height = min(BAND, lines - first_line);
+    const int line = first_line + number % (BAND * across) % height, column = number % (BAND * across) / height;
+    const long long line_of_all = matrix * static_cast<long long>(lines) + line;
+    return {matrix / stack, matrix % stack, line_of_all, line * ROWS, column * COLUMNS};
+}
+
 // sums += a b over one step.
 template <class T, int ROWS, int COLUMNS, class PanelA, class PanelB>
 __device__ __forceinline__ void multiply_panels(const unsigned char* a, const unsigned char* b,
@@ -51,13 +71,13 @@ __device__ __forceinline__ void multiply_panels(const unsigned char* a, const un
 }
 
 // sums += Σ a[row, k] b[k, column] over `depths` places k along the inner axis, for the numbers of this lane.
-// `memory` is STAGES pairs of panels.
-template <class T, int ROWS, int COLUMNS, int STAGES, bool A_ALONG_INNER, bool B_ALONG_INNER>
-__device__ __forceinline__ void sum_tile(Chunks<T, ROWS, A_ALONG_INNER, TENSOR_THREADS<COLUMNS>> a,
-                                         Chunks<T, COLUMNS, B_ALONG_INNER, TENSOR_THREADS<COLUMNS>> b, int depths,
-                                         unsigned char* memory, Fragments<ROWS, COLUMNS>& sums) {
-    using PanelA = Panel<T, ROWS, A_ALONG_INNER>;
-    using PanelB = Panel<T, COLUMNS, B_ALONG_INNER>;
+// `memory` is STAGES pairs of panels.  OfA and OfB bring panels as Chunks does, of the type OfA::Of: what `bring` has
+// not written or begun to copy, `settle` writes.
+template <class T, int ROWS, int COLUMNS, int STAGES, class OfA, class OfB>
+__device__ __forceinline__ void sum_tile(OfA a, OfB b, int depths, unsigned char* memory,
+                                         Fragments<ROWS, COLUMNS>& sums) {
+    using PanelA = typename OfA::Of;
+    using PanelB = typename OfB::Of;
     constexpr int STAGE_BYTES = PanelA::BYTES + PanelB::BYTES;
     const int steps = (depths + DEPTH<T> - 1) / DEPTH<T>;
     // A group for every step, also for those behind the end, so that the number of groups tells which are there.
@@ -70,7 +90,11 @@ __device__ __forceinline__ void sum_tile(Chunks<T, ROWS, A_ALONG_INNER, TENSOR_T
         end_group();
     };
 #pragma unroll
-    for (int step = 0; step < STAGES - 1; ++step) bring(step);
+    for (int step = 0; step < STAGES - 1; ++step) {
+        bring(step);
+        a.settle();
+        b.settle();
+    }
 #pragma unroll 1
     for (int step = 0; step < steps; ++step) {
         wait_for_groups<STAGES - 2>();
@@ -80,6 +104,8 @@ __device__ __forceinline__ void sum_tile(Chunks<T, ROWS, A_ALONG_INNER, TENSOR_T
         bring(step + STAGES - 1);
         const unsigned char* stage = memory + step % STAGES * STAGE_BYTES;
         multiply_panels<T, ROWS, COLUMNS, PanelA, PanelB>(stage, stage + PanelA::BYTES, sums);
+        a.settle();
+        b.settle();
     }
 }
 

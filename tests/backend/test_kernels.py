@@ -156,6 +156,30 @@ def test_no_blocks_launch_nothing(cuda):
     assert cuda.xp.counters.launches == before
 
 
+STRUCT = """
+struct Line { long long rise; int start; };
+__global__ void __launch_bounds__(32) line(long long* y, const struct Line of) {
+    y[threadIdx.x] = of.start + of.rise * threadIdx.x;
+}
+"""
+LINE = np.dtype([("rise", "i8"), ("start", "i4")], align=True)
+
+
+def test_a_struct_goes_as_an_array_without_axes(cuda):
+    y = cuda.empty((32,), "int64")
+    run = loading.loaded(y, with_headers("line.cu", STRUCT), "line")
+    run.bind((1,), (32,), y, np.array((1 << 40, 3), LINE))()
+    np.testing.assert_array_equal(cuda.to_numpy(y), 3 + (np.arange(32) << 40))
+
+
+@pytest.mark.parametrize("value", [3, np.arange(2), np.zeros((1,), LINE)], ids=["number", "plain", "with-an-axis"])
+def test_what_is_no_struct_is_refused_by_name(cuda, value):
+    y = cuda.empty((32,), "int64")
+    run = loading.loaded(y, with_headers("line.cu", STRUCT), "line")
+    with pytest.raises(LaunchError, match="line expects of to be a structured array of NumPy without axes"):
+        run.bind((1,), (32,), y, value)
+
+
 def test_an_absent_array_is_a_null_pointer(cuda):
     y = cuda.zeros((3,), "float32")
     text = SCALE.replace("FACTOR * widened(x[i]) + (x ? offset : 0)", "x ? FACTOR : offset")

@@ -36,6 +36,11 @@ def test_templates_are_filled_in():
     ]
 
 
+def test_a_struct_is_passed_by_value():
+    (sizes,) = parameters("__global__ void f(const struct Sizes sizes) {}", "f")
+    assert (sizes.name, sizes.dtype, sizes.is_array) == ("sizes", "struct", False)
+
+
 def test_sums_of_double_are_double():
     assert of("norm_forward<double, 32>")[1] == ("mean", "float64", True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from checks import Case, Draw
 from ops.draws import SCALAR, alike, marked, positive, size_name
 
@@ -28,16 +30,42 @@ def backward_of_two(*kept: str, grads: tuple[str, str]) -> list[Case]:
     return [*cases, *(Case(f"no-{grad}", shapes | {grad: None}) for grad in grads)]
 
 
-PRELUS = (1, 1), (31, 33), (3, 5, 7), (2, 64), (3, 1028), (0, 4)
+# the shape of x, the axis of the slopes, and how many there are: rows, columns, repeated stretches, and one for all
+PRELUS = [
+    ((1, 1), 1, 1),
+    ((31, 33), 1, 33),
+    ((3, 5, 7), 2, 7),
+    ((2, 64), 1, 64),
+    ((3, 1028), 1, 1028),
+    ((0, 4), 1, 4),
+    ((3, 5, 7), 1, 5),
+    ((2, 33, 4, 8), 1, 33),
+    ((33, 5), 0, 33),
+    ((3, 5, 7), 0, 1),
+]
+
+
+def prelu_case(size: tuple[int, ...], axis: int, slopes: int) -> Case:
+    arrays = dict.fromkeys(("x", "y"), size) | {"slope": (slopes,)}
+    return Case(f"{size_name(size)}-{axis}-{slopes}", arrays, {"axis": axis})
+
+
+def prelu_backward_case(
+    size: tuple[int, ...], axis: int, slopes: int, adds: bool = False, without: str | None = None
+) -> Case:
+    arrays = dict.fromkeys(("dy", "x", "product", "dx"), size) | dict.fromkeys(("slope", "dslope"), (slopes,))
+    label = f"{size_name(size)}-{axis}-{slopes}{'-adds' if adds else ''}{f'-no-{without}' if without else ''}"
+    missing = {} if without is None else {without: None}
+    return Case(label, arrays | missing, {"axis": axis, "add_dslope": adds}, max(1, prod(size) // slopes))
 
 
 def prelu_backward() -> list[Case]:
-    def arrays(size: tuple[int, ...]) -> dict[str, tuple[int, ...] | None]:
-        return dict.fromkeys(("dy", "x", "product", "dx"), size) | dict.fromkeys(("slope", "dslope"), size[-1:])
-
-    cases = [Case(size_name(size), arrays(size), reduction=size[0] * size[-2]) for size in PRELUS]
-    cases.append(Case("adds", arrays((31, 33)), {"add_dslope": True}, 31))
-    return [*cases, *(Case(f"no-{grad}", arrays((31, 33)) | {grad: None}, reduction=31) for grad in ("dx", "dslope"))]
+    few = (PRELUS[1], PRELUS[6], PRELUS[9])
+    return [
+        *(prelu_backward_case(*given) for given in PRELUS),
+        *(prelu_backward_case(*given, adds=True) for given in few),
+        *(prelu_backward_case(*given, without=grad) for given in few for grad in ("dx", "dslope")),
+    ]
 
 
 def _adam(value: Expr, grad: Expr, m: Expr, v: Expr, *, rate: Expr, correction: Expr) -> tuple[Expr, ...]:
@@ -65,7 +93,7 @@ CASES: dict[Op, list[Case]] = {
     loops.backward(relu): marked("relu", backward_of_one("y")),
     loops.backward(gelu): marked("gelu", backward_of_one("x")),
     **{loops.backward(f): marked(str(f), backward_of_two("a", "b", grads=("da", "db"))) for f in (product, ratio)},
-    prelu.forward: [Case(size_name(size), {"x": size, "slope": size[-1:], "y": size}) for size in PRELUS],
+    prelu.forward: [prelu_case(*given) for given in PRELUS],
     prelu.backward: prelu_backward(),
     adam: ADAM,
     adam_and_half: WITH_HALF,

@@ -136,6 +136,12 @@ def wide(*names: str) -> list[Case]:
     return [Case(size_name(size), dict.fromkeys(names, size), reduction=size[-1]) for size in (*sizes, *many)]
 
 
+def along(*names: str) -> list[Case]:
+    """A softmax along an axis that others follow."""
+    shapes = ((3, 5, 7), 1), ((33, 31), 0), ((2, 3, 4, 5), -3)
+    return [Case(f"{size_name(x)}-{axis}", dict.fromkeys(names, x), {"axis": axis}, x[axis]) for x, axis in shapes]
+
+
 CASES: dict[Op, list[Case]] = {
     mean_loss.forward(squared_error): with_arrays([*MEANS, *LONG_MEANS], losses="x", y=()),
     mean_loss.backward(squared_error): [
@@ -145,8 +151,8 @@ CASES: dict[Op, list[Case]] = {
     ],
     cross_entropy.forward: [scored(case) for case in ENTROPIES],
     cross_entropy.backward: [differentiated(case) for case in ENTROPIES],
-    log_softmax.forward: wide("x", "y"),
-    log_softmax.backward: wide("dy", "y", "dx"),
-    log_softmax.softmax_forward: wide("x", "y"),
-    log_softmax.softmax_backward: wide("dy", "y", "dx"),
+    log_softmax.forward: [*wide("x", "y"), *along("x", "y")],
+    log_softmax.backward: [*wide("dy", "y", "dx"), *along("dy", "y", "dx")],
+    log_softmax.softmax_forward: [*wide("x", "y"), *along("x", "y")],
+    log_softmax.softmax_backward: [*wide("dy", "y", "dx"), *along("dy", "y", "dx")],
 }

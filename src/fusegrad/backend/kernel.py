@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.backend.signature import Parameter
+from fusegrad.backend.signature import STRUCT, Parameter
 
 Sizes = tuple[int, ...]
 
@@ -43,6 +43,8 @@ class Kernel:
 
     def argument(self, parameter: Parameter, argument: Any) -> Any:
         where = f"{self.name} expects {parameter.name}"
+        if parameter.dtype == STRUCT:
+            return struct(where, argument)
         if not parameter.is_array:
             return number(where, parameter.dtype, argument)
         if argument is None:
@@ -90,6 +92,13 @@ class Launch:
 
 def nothing() -> None:
     """The launch of no blocks."""
+
+
+def struct(where: str, value: Any) -> Any:
+    """A struct as CuPy takes it: an array of NumPy without axes, whose dtype has the fields of the C++ one."""
+    if not isinstance(value, np.ndarray) or value.shape or value.dtype.fields is None:
+        raise LaunchError(f"{where} to be a structured array of NumPy without axes, got {type(value).__name__}")
+    return value
 
 
 def number(where: str, dtype: str, value: Any) -> np.generic:

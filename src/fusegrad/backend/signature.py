@@ -1,7 +1,7 @@
 """What a kernel wants to be given, read from its C++ text: CuPy passes any arguments to any kernel.
 
 The text is the project's own, so a few forms are all there are: `const T* __restrict__ x`, `float eps`, with types of
-C_TYPES, parameters of the kernel's template, and `accumulator<T>` (see kernels/storage.cuh).
+C_TYPES, parameters of the kernel's template, `accumulator<T>` (see kernels/storage.cuh); and `struct Name`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ C_TYPES = {
     "float": "float32",
     "double": "float64",
 }
+STRUCT = "struct"  # in place of a dtype
 BY_DTYPE = {dtype: name for name, dtype in C_TYPES.items() if name != "unsigned int"}
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -102,6 +103,8 @@ def element(spelled: str, known: dict[str, str]) -> str:
     sums = re.fullmatch(r"accumulator<\s*(\w+)\s*>", spelled)
     if sums:
         return accumulated(element(sums[1], known))
+    if spelled.startswith("struct "):
+        return STRUCT
     spelled = known.get(spelled, spelled)
     if spelled not in C_TYPES:
         raise ValueError(f"a parameter of a kernel has the type {spelled}, which is none of {', '.join(C_TYPES)}")

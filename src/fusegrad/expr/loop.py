@@ -10,7 +10,7 @@ from fusegrad.expr.node import Expr, ExpressionError, topological
 from fusegrad.expr.primitives import PRIMITIVES
 
 RESERVED = {*PRIMITIVES, "float", "maximum", "minimum", "np", "range"}  # by the text of a loop
-FULL, ROW, COLUMN, NUMBER = "full", "row", "column", "number"
+FULL, ROWS, ROW, COLUMN, NUMBER = "full", "rows", "row", "column", "number"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Loop:
 
     All expressions of an element are computed before the first is written, so a target may also be read.
     `layouts` says of an array how it lies over the (rows, columns) of the loop: "full" (the default) has all of them,
-    "row" has shape (columns,) and "column" (rows,), and are repeated; "number" is 0-d.
+    "rows" too, but a row need not begin where the one before ends; "row" has shape (columns,) and "column" (rows,), and
+    are repeated; "number" is 0-d.  At least one array is full.
     """
 
     name: str

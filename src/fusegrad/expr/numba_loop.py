@@ -7,9 +7,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fusegrad.errors import require_extra
-from fusegrad.expr.loop import COLUMN, FULL, NUMBER, Loop
+from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROWS, Loop
 from fusegrad.expr.numpy_loop import as_tile
 from fusegrad.expr.threads import run_together, shares
 
@@ -39,17 +40,27 @@ def bind_numba(loop: Loop, arrays: Mapping[str, Any]) -> Callable[[], None]:
         pieces = shares(columns, LEAST_PER_THREAD, GRAIN, HEAD)
     else:
         pieces = shares(rows, max(1, LEAST_PER_THREAD // max(1, columns)), 1, HEAD // max(1, columns))
-    calls = [partial(function, *(piece(loop, name, view, part) for name, view in views.items())) for part in pieces]
+    given = [[item for name, view in views.items() for item in piece(loop, name, view, part)] for part in pieces]
+    calls = [partial(function, *items) for items in given]
     return calls[0] if len(calls) == 1 else partial(run_together, calls)
 
 
 def flat(loop: Loop, name: str, view: Any) -> Any:
     """One axis where the loop has one, and for what is repeated."""
-    if loop.layout(name) == NUMBER or (loop.layout(name) == FULL and not loop.is_flat):
+    if loop.layout(name) in (NUMBER, ROWS) or (loop.layout(name) == FULL and not loop.is_flat):
         return view
     return view.reshape(-1)
 
 
-def piece(loop: Loop, name: str, view: Any, part: slice) -> Any:
-    """What one thread needs of an array."""
-    return view[part] if loop.layout(name) in (FULL, COLUMN) else view
+def piece(loop: Loop, name: str, view: Any, part: slice) -> tuple[Any, ...]:
+    """What one thread is given of an array."""
+    if loop.layout(name) == ROWS:
+        return memory_and_stride(view[part])
+    return (view[part] if loop.layout(name) in (FULL, COLUMN) else view,)
+
+
+def memory_and_stride(rows: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """The memory from the first row to the last one, and the distance of two rows in elements."""
+    stride = rows.strides[0] // rows.itemsize
+    size = (len(rows) - 1) * stride + rows.shape[1] if rows.size else 0
+    return np.lib.stride_tricks.as_strided(rows, (size,), (rows.itemsize,)), stride

@@ -7,12 +7,12 @@ literal of Python would make the arithmetic float64.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from fusegrad.expr import polynomials
-from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, Loop
+from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, ROWS, Loop
 from fusegrad.expr.node import Expr, topological
 from fusegrad.expr.primitives import PRIMITIVES
 
@@ -49,18 +49,25 @@ OWN: dict[str, Callable[..., np.float32]] = {"min": minimum, "max": maximum, "si
 
 
 def numba_text(loop: Loop) -> str:
-    """The source of a module whose function `loop` takes the arrays of `loop.names()`, in that order."""
+    """The source of a module whose function `loop` takes the arrays of `loop.names()`, in that order.
+
+    Where rows lie apart it takes the memory from the first to the last of them, an array of one axis, and then the
+    distance of two rows: of an array that is not contiguous Numba moves elements one by one.
+    """
     roots = loop.lowered("float32", sigmoid=False)
     order = topological(roots)
     names = loop.names()
+    given = [part for name in names for part in ((name, f"{name}__s") if loop.layout(name) == ROWS else (name,))]
     first = next(name for name in names if loop.layout(name) == FULL)
-    lines = [f"def loop({', '.join(names)}):"]
+    lines = [f"def loop({', '.join(given)}):"]
     lines += [f"    {name}__n = {name}[()]" for name in names if loop.layout(name) == NUMBER]
     if loop.is_flat:
         lines += [f"    for _i in range({first}.size):"]
         indent = " " * 8
     else:
-        lines += [f"    for _i in range({first}.shape[0]):", f"        for _j in range({first}.shape[1]):"]
+        lines.append(f"    for _i in range({first}.shape[0]):")
+        lines += [f"        {name}__r = {name}[_i * {name}__s :]" for name in names if loop.layout(name) == ROWS]
+        lines.append(f"        for _j in range({first}.shape[1]):")
         indent = " " * 12
     lines += [indent + line for line in body(loop, roots, order)]
     return module_text({node.op for node in order}, "@compiled\n" + "\n".join(lines) + "\n")
@@ -73,13 +80,23 @@ def module_text(operations: set[str], code: str) -> str:
 
 def body(loop: Loop, roots: list[Expr], order: list[Expr]) -> list[str]:
     """The statements for one element: all reads and operations, then the writes."""
-    index = {FULL: "[_i]" if loop.is_flat else "[_i, _j]", ROW: "[_j]", COLUMN: "[_i]", NUMBER: "__n"}
+    full = "[_i]" if loop.is_flat else "[_i, _j]"
+    index = {FULL: full, ROWS: "__r[_j]", ROW: "[_j]", COLUMN: "[_i]", NUMBER: "__n"}
+    lines, held = statements(order, {name: f"{name}{index[loop.layout(name)]}" for name in loop.names()})
+    targets = [target for target, _ in loop.assignments]
+    pairs = zip(targets, roots, strict=True)
+    writes = [f"{target}{index[loop.layout(target)]} = {held[root]}" for target, root in pairs]
+    return [*lines, *writes]
+
+
+def statements(order: list[Expr], places: Mapping[str, str]) -> tuple[list[str], dict[Expr, str]]:
+    """One statement for every node, with arguments read from `places`, and the text that stands for each afterwards."""
     held: dict[Expr, str] = {}
     lines: list[str] = []
     for node in order:
         match node.op:
             case "argument":
-                text = f"{node.value}{index[loop.layout(node.value)]}"
+                text = places[node.value]
             case "constant":
                 text = literal(node.value)
             case _:
@@ -89,9 +106,7 @@ def body(loop: Loop, roots: list[Expr], order: list[Expr]) -> list[str]:
         else:
             held[node] = f"_{len(lines)}"
             lines.append(f"_{len(lines)} = {text}")
-    targets = [target for target, _ in loop.assignments]
-    writes = [f"{target}{index[FULL]} = {held[root]}" for target, root in zip(targets, roots, strict=True)]
-    return [*lines, *writes]
+    return lines, held
 
 
 def functions(operations: set[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, Loop
+from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, ROWS, Loop
 from fusegrad.expr.numpy_text import NumpyText, numpy_text
 from fusegrad.expr.scratch import block_size, scratch
 from fusegrad.expr.threads import run_together, shares
@@ -75,7 +75,7 @@ def as_tile(layout: str, array: Any, rows: int, columns: int) -> Any:
     """A view of two axes that broadcasts over (rows, columns); a number as it is."""
     if layout == NUMBER:
         return array
-    shape = {FULL: (rows, columns), ROW: (1, columns), COLUMN: (rows, 1)}[layout]
+    shape = {FULL: (rows, columns), ROWS: (rows, columns), ROW: (1, columns), COLUMN: (rows, 1)}[layout]
     view = array.reshape(shape)
     if not np.shares_memory(view, array) and array.size:
         raise ValueError(f"a loop expects arrays in C order, got one of shape {array.shape}, strides {array.strides}")
@@ -138,6 +138,6 @@ class Call:
 
 def part(array: Any, layout: str, tile: Tile) -> Any:
     rows, columns = tile
-    if layout == FULL:
+    if layout in (FULL, ROWS):
         return array[rows, columns]
     return array[:, columns] if layout == ROW else array[rows]

@@ -6,6 +6,7 @@ from fusegrad.layers.activation import (
     ELU,
     GELU,
     SELU,
+    HardShrink,
     HardSigmoid,
     HardSwish,
     HardTanh,
@@ -19,45 +20,121 @@ from fusegrad.layers.activation import (
     Sigmoid,
     SiLU,
     Softplus,
+    SoftShrink,
     Softsign,
     Squareplus,
     Swish,
     Tanh,
+    Threshold,
 )
-from fusegrad.layers.dropout import Dropout
+from fusegrad.layers.convolution import Conv1d, Conv2d, Conv3d
+from fusegrad.layers.depthwise_convolution import DepthwiseConv1d, DepthwiseConv2d
+from fusegrad.layers.dropout import Dropout, SpatialDropout, StochasticDepth
+from fusegrad.layers.embedding import Embedding
+from fusegrad.layers.extremes import Maximum, Minimum
+from fusegrad.layers.gated import GEGLU, GLU, Gated, Maxout, ReGLU, SwiGLU
+from fusegrad.layers.group_norm import GroupNorm, InstanceNorm
+from fusegrad.layers.layer_norm import LayerNorm, RMSNorm
 from fusegrad.layers.linear import Linear
-from fusegrad.layers.merge import Add, Concat
+from fusegrad.layers.merge import Add, Concat, Multiply, Split
+from fusegrad.layers.noise import GaussianDropout, GaussianNoise
+from fusegrad.layers.normalization import BatchNorm
+from fusegrad.layers.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 from fusegrad.layers.sequential import Sequential
-from fusegrad.layers.shape import Flatten, Reshape
+from fusegrad.layers.shape import Flatten, Pad, Reshape, Transpose
+from fusegrad.layers.softmax import LogSoftmax, Softmax
+from fusegrad.layers.transposed_convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from fusegrad.layers.upsampling import PixelShuffle, PixelUnshuffle, Upsample
 
 __all__ = [
     "CELU",
     "ELU",
+    "GEGLU",
     "GELU",
+    "GLU",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
     "Add",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "BatchNorm",
     "Concat",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "DepthwiseConv1d",
+    "DepthwiseConv2d",
     "Dropout",
     "Elementwise",
+    "Embedding",
     "Flatten",
+    "Gated",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "GroupNorm",
+    "HardShrink",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
     "Identity",
+    "InstanceNorm",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
+    "LogSoftmax",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "Maximum",
+    "Maxout",
+    "Minimum",
     "Mish",
+    "Multiply",
     "PReLU",
+    "Pad",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "RMSNorm",
+    "ReGLU",
     "ReLU",
     "ReLU6",
     "Reshape",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SoftShrink",
+    "Softmax",
     "Softplus",
     "Softsign",
+    "SpatialDropout",
+    "Split",
     "Squareplus",
+    "StochasticDepth",
+    "SwiGLU",
     "Swish",
     "Tanh",
+    "Threshold",
+    "Transpose",
+    "Upsample",
 ]

@@ -11,6 +11,7 @@ from typing import Literal
 from fusegrad import initializers
 from fusegrad.expr import activations
 from fusegrad.graph import Arrays, Elementwise, Initializer, Layer, Param, Spec, require
+from fusegrad.layers.axes import axis_of
 from fusegrad.ops import prelu
 
 
@@ -151,21 +152,55 @@ class GELU(Elementwise):
         super().__init__(activations.gelu if approximate == "none" else activations.gelu_tanh)
 
 
-class PReLU(Layer):
-    """y = x above 0, slope · x below, with one slope for each entry of the last axis, which is learnt.
+class Threshold(Elementwise):
+    """y = x above `threshold`, else `value` (Konda et al., 2014, arXiv:1402.3337)."""
 
-    He et al., 2015, arXiv:1502.01852.  Shapes: x, y (…, width), slope (width,), initialised by `slope_init`.
+    def __init__(self, threshold: float = 1.0, value: float = 0.0) -> None:
+        super().__init__(activations.threshold(threshold, value))
+
+
+class HardShrink(Elementwise):
+    """y = 0 for |x| <= bound, else x."""
+
+    def __init__(self, bound: float = 0.5) -> None:
+        super().__init__(activations.hard_shrink(bound))
+
+
+class SoftShrink(Elementwise):
+    """y = 0 for |x| <= bound, else x moved towards 0 by `bound`."""
+
+    def __init__(self, bound: float = 0.5) -> None:
+        super().__init__(activations.soft_shrink(bound))
+
+
+class PReLU(Layer):
+    """y = x above 0, slope · x below, with slopes that are learnt: one for each entry of `axis`, or one for all.
+
+    He et al., 2015, arXiv:1502.01852.
+
+    Args:
+        axis: the axis whose entries have a slope each; default: the channels of (batch, channels, …).
+        shared: whether there is but one slope, of shape (1,).
+        slope_init: initializer; default 0.25.
+
+    Shapes: x, y (…, channels, …), slope (channels,).
+    Raises GraphError if x is not floating point, or `axis` is none of its axes or of another extent.
     """
 
-    def __init__(self, slope_init: Initializer | None = None) -> None:
-        self.slope = Param((None,), slope_init or initializers.constant(0.25), decay=False)
+    def __init__(self, axis: int = 1, *, shared: bool = False, slope_init: Initializer | None = None) -> None:
+        self.axis, self.shared = axis, shared
+        self.slope = Param((1 if shared else None,), slope_init or initializers.constant(0.25), decay=False)
 
     def plan(self, x: Spec) -> Arrays:
-        require(x.is_float and len(x.shape) > 0, self, "floating-point input (…, width)", x)
-        require(self.slope.settle(x.shape[-1:]), self, f"width {self.slope.extents[0]} on the last axis", x.shape)
-        return Arrays({"y": x}, saved={"product": x})
+        axis = axis_of(self, 0 if self.shared else self.axis, x)
+        fits = self.shared or self.slope.settle((x.shape[axis],))
+        require(fits, self, f"{self.slope.extents[0]} channels along axis {axis}", x.shape)
+        return Arrays({"y": x}, saved={"product": x}, constants={"axis": axis})
 
     forward, backward = prelu.forward, prelu.backward
+
+    def __repr__(self) -> str:
+        return "PReLU(shared=True)" if self.shared else f"PReLU(axis={self.axis})"
 
 
 Swish = SiLU

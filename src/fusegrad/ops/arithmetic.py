@@ -47,6 +47,9 @@ subtract.cuda(by_kernel(np.subtract))
 multiply.cuda(by_kernel(np.multiply))
 divide.cuda(by_kernel(np.divide))
 
+for operation in (add, subtract, multiply, divide):
+    operation.in_place = {"y": ("a", "b")}
+
 
 # What the gradients are before they are summed: formulas of arrays, and of expressions.
 
@@ -75,6 +78,9 @@ def add_backward(evaluator: str, dy: Any, da: Any, db: Any, add_da: bool = False
 @bound_op
 def subtract_backward(evaluator: str, dy: Any, da: Any, db: Any, add_da: bool = False, add_db: bool = False) -> Bound:
     return in_turn([*bind_put(evaluator, da, same, [dy], add_da), *bind_put(evaluator, db, negated, [dy], add_db)])
+
+
+add_backward.copies, subtract_backward.copies = {"da": ("dy",), "db": ("dy",)}, {"da": ("dy",)}
 
 
 @bound_op

@@ -43,3 +43,6 @@ def backward(dy: Any, mask: Any, dx: Any, rate: float) -> None:
 def launch_backward(dy: Any, mask: Any, dx: Any, rate: float) -> Bound:
     run = kernel(dy, "dropout.cu", f"dropout_backward<{c_type(dy.dtype)}>")
     return run.bind(blocks(dy.size), (THREADS,), dy, mask, dx, dy.size, 1 / (1 - rate))
+
+
+forward.in_place, backward.in_place = {"y": ("x",)}, {"dx": ("dy",)}

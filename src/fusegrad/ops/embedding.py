@@ -33,7 +33,7 @@ def launch_forward(table: Any, index: Any, y: Any) -> Bound:
 
 
 @op
-def backward(dy: Any, index: Any, dtable: Any, *, padding: int | None = None, add_dtable: bool = False) -> None:
+def backward(dy: Any, index: Any, dtable: Any, padding: int | None = None, add_dtable: bool = False) -> None:
     """dtable[r] = Σ dy[…] over index[…] = r, or that added, in the order of the indices; row `padding` gets nothing."""
     if not add_dtable:
         dtable.fill(0)
@@ -43,7 +43,7 @@ def backward(dy: Any, index: Any, dtable: Any, *, padding: int | None = None, ad
 
 
 @backward.cuda
-def launch_backward(dy: Any, index: Any, dtable: Any, *, padding: int | None = None, add_dtable: bool = False) -> Bound:
+def launch_backward(dy: Any, index: Any, dtable: Any, padding: int | None = None, add_dtable: bool = False) -> Bound:
     rows, width = dtable.shape
     at_once = min(MOST_AT_ONCE, elements_at_once(width, dy, dtable))
     run = kernel(dy, "embedding.cu", f"embedding_backward<{instance(dy, at_once, index)}>")

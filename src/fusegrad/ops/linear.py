@@ -141,7 +141,9 @@ def backward(function: Function) -> BoundOp:
         products = (dx is not None) + (dweight is not None)
         return int(dy.size) * 2 * int(x.shape[-1]) * products + of_h.flops(dy, dbias, False)
 
-    return BoundOp(bind, ("dy", "x", "weight", *own, *GRADIENTS), flops)
+    op = BoundOp(bind, ("dy", "x", "weight", *own, *GRADIENTS), flops)
+    op.in_place = {"dh": ("dy", *own[:-1])} if own else {}
+    return op
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,6 @@
-"""Softmax over the last axis and its logarithm (kernels: Milakov and Gimelshein, 2018, arXiv:1805.02867).
+"""Softmax over an axis and its logarithm (kernels: Milakov and Gimelshein, 2018, arXiv:1805.02867).
 
-Shapes: x, y, dy, dx (…, width), each in memory of its own.
+Shapes: x, y, dy, dx (*before, width, *after), each in memory of its own.  The axis is the last one by default.
 """
 
 from __future__ import annotations
@@ -12,41 +12,50 @@ from typing import Any
 
 import numpy as np
 
+from fusegrad.backend.cuda import namespace
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import c_type
 from fusegrad.ops.grids import teams
-from fusegrad.ops.op import Bound, bound_op
-from fusegrad.ops.shape import rows
+from fusegrad.ops.op import Bound, bound_op, in_turn
+from fusegrad.ops.transpose import transpose
 
 
 @bound_op
-def forward(evaluator: str, x: Any, y: Any) -> Bound:
+def forward(evaluator: str, x: Any, y: Any, axis: int = -1) -> Bound:
     """y = x - max - log Σ exp(x - max)."""
-    return bound(put_log_softmax, 2, x, y)
+    return bound(put_log_softmax, 2, axis, x, y)
 
 
 @bound_op
-def backward(evaluator: str, dy: Any, y: Any, dx: Any) -> Bound:
+def backward(evaluator: str, dy: Any, y: Any, dx: Any, axis: int = -1) -> Bound:
     """dx = dy - exp(y) Σ dy."""
-    return bound(put_log_gradient, 1, dy, y, dx)
+    return bound(put_log_gradient, 1, axis, dy, y, dx)
 
 
 @bound_op
-def softmax_forward(evaluator: str, x: Any, y: Any) -> Bound:
+def softmax_forward(evaluator: str, x: Any, y: Any, axis: int = -1) -> Bound:
     """y = exp(x - max) / Σ exp(x - max)."""
-    return bound(put_softmax, 2, x, y)
+    return bound(put_softmax, 2, axis, x, y)
 
 
 @bound_op
-def softmax_backward(evaluator: str, dy: Any, y: Any, dx: Any) -> Bound:
+def softmax_backward(evaluator: str, dy: Any, y: Any, dx: Any, axis: int = -1) -> Bound:
     """dx = y (dy - Σ y dy)."""
-    return bound(put_gradient, 1, dy, y, dx)
+    return bound(put_gradient, 1, axis, dy, y, dx)
 
 
-def bound(put: Callable[..., None], spaces: int, *arrays: Any) -> Bound:
-    """A reference on rows, with space for `spaces` columns."""
-    matrices = [rows(array) for array in arrays]
-    return partial(put, *matrices, *np.empty((spaces, len(matrices[0]), 1), matrices[0].dtype))
+def bound(put: Callable[..., None], spaces: int, axis: int, *arrays: Any) -> Bound:
+    """A reference on (before, width, *after), with space for so many arrays (before, 1, *after)."""
+    before, width, after = cut(arrays[0].shape, axis)
+    behind = () if after == 1 else (after,)
+    stacks = [array.reshape(before, width, *behind) for array in arrays]
+    return partial(put, *stacks, *np.empty((spaces, before, 1, *behind), arrays[0].dtype))
+
+
+def cut(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """The extents before an axis joined, its own, and those after it joined."""
+    axis %= len(shape)
+    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
 
 
 def put_log_softmax(x: Any, y: Any, peaks: Any, sums: Any) -> None:
@@ -76,7 +85,7 @@ def put_gradient(dy: Any, y: Any, dx: Any, sums: Any) -> None:
 
 
 def put_exponentials(x: Any, y: Any, peaks: Any, sums: Any) -> None:
-    """y = exp(x - the largest number of the row), and its sums."""
+    """y = exp(x - the largest number along the axis), and its sums."""
     x.max(1, keepdims=True, out=peaks)
     np.subtract(x, peaks, out=y)
     np.exp(y, out=y)
@@ -84,23 +93,39 @@ def put_exponentials(x: Any, y: Any, peaks: Any, sums: Any) -> None:
 
 
 @forward.cuda
-def launch_forward(x: Any, y: Any) -> Bound:
-    return launch("log_softmax_forward", x, y)
+def launch_forward(x: Any, y: Any, axis: int = -1) -> Bound:
+    return launch_along("log_softmax_forward", axis, [x], y)
 
 
 @backward.cuda
-def launch_backward(dy: Any, y: Any, dx: Any) -> Bound:
-    return launch("log_softmax_backward", dy, y, dx)
+def launch_backward(dy: Any, y: Any, dx: Any, axis: int = -1) -> Bound:
+    return launch_along("log_softmax_backward", axis, [dy, y], dx)
 
 
 @softmax_forward.cuda
-def launch_softmax_forward(x: Any, y: Any) -> Bound:
-    return launch("softmax_forward", x, y)
+def launch_softmax_forward(x: Any, y: Any, axis: int = -1) -> Bound:
+    return launch_along("softmax_forward", axis, [x], y)
 
 
 @softmax_backward.cuda
-def launch_softmax_backward(dy: Any, y: Any, dx: Any) -> Bound:
-    return launch("softmax_backward", dy, y, dx)
+def launch_softmax_backward(dy: Any, y: Any, dx: Any, axis: int = -1) -> Bound:
+    return launch_along("softmax_backward", axis, [dy, y], dx)
+
+
+def launch_along(name: str, axis: int, given: list[Any], result: Any) -> Bound:
+    """The kernel of that name along an axis; one that others follow becomes the last one of copies and comes back."""
+    before, width, after = cut(result.shape, axis)
+    if after == 1:
+        return launch(name, *given, result)
+    space = namespace(result).empty
+    *turned, made = (space((before, after, width), result.dtype) for _ in (*given, result))
+    there = [turn(array, (before, width, after), copy) for array, copy in zip(given, turned, strict=True)]
+    return in_turn([*there, launch(name, *turned, made), turn(made, made.shape, result)])
+
+
+def turn(x: Any, shape: tuple[int, int, int], y: Any) -> Bound:
+    """y = x with the last two of three axes exchanged."""
+    return transpose.bound("cuda", x.reshape(shape), y, (0, 2, 1))
 
 
 def launch(name: str, *arrays: Any) -> Bound:

@@ -13,7 +13,7 @@ from fusegrad.backend.kernels import generated_kernel
 from fusegrad.backend.signature import c_type
 from fusegrad.expr.cuda_elementwise import elementwise_text
 from fusegrad.expr.cuda_loop import THREADS, cuda_text, kernel_name, vector_width
-from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, Loop
+from fusegrad.expr.loop import COLUMN, FULL, NUMBER, ROW, ROWS, Loop
 from fusegrad.ops.grids import FILLING
 from fusegrad.ops.op import Bound
 
@@ -26,6 +26,7 @@ def bind_kernel(work: Loop, arrays: Arrays) -> Bound:
 
     Raises ValueError for arrays of other sizes than their layouts say.
     """
+    work = replace(work, layouts=tuple(pair for pair in work.layouts if pair[1] != ROWS))  # which here are as full ones
     full = {name: arrays[name] for name in work.names() if work.layout(name) == FULL}
     shape = next(iter(full.values())).shape
     rows, columns = (1, prod(shape)) if work.is_flat else (prod(shape[:-1]), shape[-1])

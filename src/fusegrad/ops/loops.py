@@ -6,29 +6,63 @@ Shapes: every argument of the function, y, dy and every d<argument> of one shape
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from fusegrad.expr import Expr, Function
-from fusegrad.expr.loop import NUMBER, Loop, loop
-from fusegrad.expr.node import argument, topological
+from fusegrad.expr.loop import FULL, NUMBER, Loop, loop
+from fusegrad.expr.node import argument, rebuilt, topological
 from fusegrad.expr.numba_loop import bind_numba
 from fusegrad.expr.numpy_loop import bind_numpy
+from fusegrad.ops.memory import one_memory
 from fusegrad.ops.op import Bound, BoundOp, Flops, in_turn, one_per_element
 
 Arrays = Mapping[str, Any]
 
 
 def bind_loop(evaluator: str, work: Loop, arrays: Arrays) -> Bound:
-    """The loop over these arrays, by the evaluator, or by NumPy where that does not compute their dtype."""
+    """The loop over these arrays, by the evaluator, or by NumPy where that does not compute their dtype.
+
+    A target may be the memory of what is read; one that is to become what it is already is left out.
+    """
+    work = without_what_is_there(work, arrays)
+    if not work.assignments:
+        return in_turn([])
     target = arrays[work.assignments[0][0]]
     if evaluator == "cuda":
         from fusegrad.ops.loop_kernels import bind_kernel  # here, since a CPU does not need it
 
         return bind_kernel(work, arrays)
-    return (bind_numba if evaluator == "numba" and target.dtype == "float32" else bind_numpy)(work, arrays)
+    compiled = evaluator == "numba" and target.dtype == "float32"
+    return (bind_numba if compiled else bind_numpy)(under_names_of_targets(work, arrays), arrays)
+
+
+def without_what_is_there(work: Loop, arrays: Arrays) -> Loop:
+    def is_there(target: str, root: Expr) -> bool:
+        return root.op == "argument" and root.value != target and one_memory(arrays[root.value], arrays[target])
+
+    needed = tuple(pair for pair in work.assignments if not is_there(*pair))
+    return work if len(needed) == len(work.assignments) else replace(work, assignments=needed)
+
+
+def under_names_of_targets(work: Loop, arrays: Arrays) -> Loop:
+    """The same loop, in which what is read in the memory of a target is called like the target.
+
+    From the names evaluators see what they may overwrite before the end.
+    """
+    targets = [target for target, _ in work.assignments]
+    known = {
+        argument(name): argument(target)
+        for name in work.names()
+        for target in targets
+        if name not in targets and work.layout(name) == FULL and one_memory(arrays[name], arrays[target])
+    }
+    if not known:
+        return work
+    return replace(work, assignments=tuple((target, rebuilt(root, dict(known))) for target, root in work.assignments))
 
 
 def launch_broadcast(work: Loop, arrays: Arrays) -> Bound:
@@ -46,7 +80,10 @@ def forward(function: Function) -> BoundOp:
     def bind(evaluator: str, **arrays: Any) -> Bound:
         return bind_loop(evaluator, work, arrays)
 
-    return BoundOp(bind, (*function.arguments, "y"), flops_of([function.output]), (work,))
+    op = BoundOp(bind, (*function.arguments, "y"), flops_of([function.output]), (work,))
+    op.in_place = {"y": function.arguments}
+    op.copies = {"y": (function.output.value,)} if function.output.op == "argument" else {}
+    return op
 
 
 @lru_cache(maxsize=1024)
@@ -64,7 +101,10 @@ def backward(function: Function) -> BoundOp:
         return bind_loop(evaluator, loop(whole.name, assignments), arrays)
 
     names = ("dy", *kept(function), *grads, *(f"add_{grad}" for grad in grads))
-    return BoundOp(bind, names, flops_of(whole.roots), (whole,))
+    op = BoundOp(bind, names, flops_of(whole.roots), (whole,))
+    op.in_place = dict.fromkeys(grads, ("dy", *kept(function)))
+    op.copies = copies_of(dict(whole.assignments))
+    return op
 
 
 @lru_cache(maxsize=1024)
@@ -105,12 +145,26 @@ def kept(function: Function) -> list[str]:
     return [name for name in (*function.arguments, "y") if name in reads]
 
 
+def copies_of(assignments: Mapping[str, Expr]) -> dict[str, tuple[str, ...]]:
+    """The targets that become what dy or a target before them is, such as both gradients of a sum."""
+    equal: dict[Expr, tuple[str, ...]] = {argument("dy"): ("dy",)}
+    copies = {}
+    for target, root in assignments.items():
+        if root in equal:
+            copies[target] = equal[root]
+        equal[root] = (*equal.get(root, ()), target)
+    return copies
+
+
 def gradients(slopes: Mapping[str, Expr], dy: Expr, arrays: Arrays) -> dict[str, Expr]:
-    """What is to be assigned to each gradient that is needed."""
-    assignments = {}
+    """What is to be assigned to each gradient that is needed; equal ones in one memory are written once."""
+    assignments: dict[str, Expr] = {}
     for name, slope in slopes.items():
         grad = f"d{name}"
         if arrays[grad] is not None:
             part = dy * slope
-            assignments[grad] = argument(grad) + part if arrays[f"add_{grad}"] else part
+            adds = arrays[f"add_{grad}"]
+            twins = [twin for twin, root in assignments.items() if root is part and not adds]
+            if not any(one_memory(arrays[twin], arrays[grad]) for twin in twins):
+                assignments[grad] = argument(grad) + part if adds else part
     return assignments

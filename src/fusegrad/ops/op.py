@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, update_wrapper
 from typing import Any
 
@@ -38,6 +38,11 @@ class Op:
 
     NumPy arrays run the reference.  CuPy arrays run kernels, or the reference while none have been registered;
     such a reference therefore uses only what NumPy and CuPy share.
+
+    What may lie in one place is said here, by the names of parameters, and nothing else may.  `in_place` gives the
+    arrays over which another can be written, if nobody else reads them, {"y": ("x",)}: every element is read before
+    what becomes of it is written.  `copies` gives the arrays of which another becomes a copy: where both are one
+    memory, nothing is moved.
     """
 
     flops: Flops  # of a call, for its arguments or anything else that has their shape and size
@@ -47,6 +52,8 @@ class Op:
         update_wrapper(self, reference)
         self.reference = reference
         self.flops = one_per_element
+        self.in_place: Mapping[str, tuple[str, ...]] = {}
+        self.copies: Mapping[str, tuple[str, ...]] = {}
 
     def cuda(self, bind: Binder) -> Binder:
         """Register how kernels do it: a function of the same parameters that returns the launches, bound for good."""
@@ -92,6 +99,7 @@ class BoundOp(Op):
         update_wrapper(self, bind)
         self.bind, self.loops = bind, loops
         self.flops = flops or one_per_element
+        self.in_place, self.copies = {}, {}
         self.reference = partial(self.at_once, "numpy")
         parameters = list(inspect.signature(bind).parameters.values())[1:] if names is None else map(parameter, names)
         self.__signature__ = inspect.Signature(list(parameters))

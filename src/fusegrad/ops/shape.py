@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 from fusegrad.ops.elementwise import accumulate as add_to
 from fusegrad.ops.elementwise import copy, fill
-from fusegrad.ops.op import Bound, bound_op, in_turn, op
+from fusegrad.ops.op import Bound, BoundOp, bound_op, in_turn, op
 
 Index = tuple[Any, ...]
 Parts = tuple[Any, ...]
@@ -69,6 +70,26 @@ def launch_split(dy: Any, dx: Parts, extents: Extents, axis: int) -> Bound:
     return in_turn([copy.bound("cuda", stretch, part) for part, stretch in pairs if part is not None])
 
 
+@lru_cache(maxsize=64)
+def split_apart(count: int) -> BoundOp:
+    """`split` into as many arrays, each of a name of its own; named x, y0, y1, …, extents, axis."""
+
+    def bind(evaluator: str, x: Any, extents: Extents, axis: int, **y: Any) -> Bound:
+        return split.bound(evaluator, x, tuple(y.values()), extents, axis)
+
+    return BoundOp(bind, ("x", *(f"y{i}" for i in range(count)), "extents", "axis"))
+
+
+@lru_cache(maxsize=64)
+def split_apart_backward(count: int) -> BoundOp:
+    """`concat` of as many arrays, each of a name of its own; named dy0, dy1, …, dx, extents, axis."""
+
+    def bind(evaluator: str, dx: Any, extents: Extents, axis: int, **dy: Any) -> Bound:
+        return concat.bound(evaluator, tuple(dy.values()), dx, extents, axis)
+
+    return BoundOp(bind, (*(f"dy{i}" for i in range(count)), "dx", "extents", "axis"))
+
+
 @bound_op
 def reshape(evaluator: str, x: Any, y: Any) -> Bound:
     """y = x in another shape, for contiguous arrays."""
@@ -79,6 +100,9 @@ def reshape(evaluator: str, x: Any, y: Any) -> Bound:
 def reshape_backward(evaluator: str, dy: Any, dx: Any) -> Bound:
     """dx = dy in another shape, for contiguous arrays."""
     return copy.bound(evaluator, reshaped(dy, dx.shape), dx)
+
+
+reshape.copies, reshape_backward.copies = {"y": ("x",)}, {"dx": ("dy",)}
 
 
 def reshaped(array: Any, shape: tuple[int, ...]) -> Any:

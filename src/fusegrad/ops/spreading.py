@@ -15,6 +15,7 @@ from fusegrad.expr.loop import Loop, loop
 from fusegrad.expr.node import argument
 from fusegrad.expr.trace import traced
 from fusegrad.ops.loops import launch_broadcast
+from fusegrad.ops.memory import one_memory
 from fusegrad.ops.op import Bound
 from fusegrad.ops.reduction import launch_total
 
@@ -30,9 +31,10 @@ def same(dy: Any) -> Any:
 def bind_put(evaluator: str, target: Any, formula: Formula, arrays: Sequence[Any], add: bool = False) -> list[Bound]:
     """The calls that write formula(*arrays) into target, or add it, summed over the axes that were broadcast.
 
-    The first of the arrays has the broadcast shape.  Nothing is to be done for a target that is None.
+    The first of the arrays has the broadcast shape.  Nothing is to be done for a target that is None, or that is the
+    very array that is passed on.
     """
-    if target is None:
+    if target is None or (formula is same and not add and one_memory(target, arrays[0])):
         return []
     if evaluator == "cuda":
         return launches(target, formula, arrays, add)

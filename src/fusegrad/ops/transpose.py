@@ -12,7 +12,7 @@ from fusegrad.backend.cuda import namespace
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import c_type
 from fusegrad.ops.grids import elements_at_once, rows_by_columns
-from fusegrad.ops.op import Bound, in_turn, op
+from fusegrad.ops.op import Bound, bound_op, in_turn, op
 
 TILE, TILE_ROWS = 32, 8  # as kernels/transpose.cu has them
 
@@ -26,13 +26,19 @@ class Axis(NamedTuple):
 
 
 @op
-def transpose(x: Any, y: Any, *, axes: tuple[int, ...]) -> None:
+def transpose(x: Any, y: Any, axes: tuple[int, ...]) -> None:
     """y = x with axis axes[i] in place i."""
     y[...] = x.transpose(axes)
 
 
+@bound_op
+def transpose_backward(evaluator: str, dy: Any, dx: Any, axes: tuple[int, ...]) -> Bound:
+    """dx = dy with axis i in place axes[i]."""
+    return transpose.bound(evaluator, dy, dx, tuple(sorted(range(len(axes)), key=lambda place: axes[place])))
+
+
 @transpose.cuda
-def launch(x: Any, y: Any, *, axes: tuple[int, ...]) -> Bound:
+def launch(x: Any, y: Any, axes: tuple[int, ...]) -> Bound:
     if x.size == 0:
         return in_turn([])
     *outer, last = joined(x.shape, axes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -43,13 +42,6 @@ class Window:
                 extents, self.padding, self.reach, self.stride, strict=True
             )
         )
-
-    def taps(self) -> Iterator[Extents]:
-        """The places k in a window, in C order."""
-        places: list[Extents] = [()]
-        for kernel in self.kernel:
-            places = [(*place, k) for place in places for k in range(kernel)]
-        return iter(places)
 
 
 def same(extents: Extents, kernel: Extents, stride: Extents, dilation: Extents) -> tuple[tuple[int, int], ...]:

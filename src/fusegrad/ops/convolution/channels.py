@@ -6,7 +6,10 @@ Shapes: x, h, dh, y, dy (batch, channels, *extents), contiguous; bias, dbias (ch
 from __future__ import annotations
 
 from functools import lru_cache, partial
+from math import prod
 from typing import Any
+
+import numpy as np
 
 from fusegrad.expr import Function
 from fusegrad.expr.loop import COLUMN, loop
@@ -14,11 +17,13 @@ from fusegrad.expr.node import argument
 from fusegrad.ops.bias_activation import slope
 from fusegrad.ops.epilogue import is_identity, keeps
 from fusegrad.ops.loops import bind_loop
+from fusegrad.ops.matmul import column_sums, matmul
 from fusegrad.ops.op import Bound, BoundOp, in_turn
+from fusegrad.ops.reduction import launch_total
 
 
 def forward_loops(evaluator: str, function: Function, x: Any, bias: Any, y: Any, h: Any = None) -> list[Bound]:
-    """y = f(x + bias), sample by sample; beside it h, where it is kept.  x may be y or h itself."""
+    """y = f(x + bias); beside it h, where it is kept.  x may be y or h itself."""
     source = argument("h" if x is h else "y" if x is y else "x")
     biased = source if bias is None else source + argument("bias")
     targets = ({} if h is None else {"h": biased}) | {"y": function(biased)}
@@ -26,7 +31,11 @@ def forward_loops(evaluator: str, function: Function, x: Any, bias: Any, y: Any,
     if not assignments:
         return []
     work = loop(f"channels_{function}", assignments, bias=COLUMN)
-    return [bind_loop(evaluator, work, sample) for sample in samples(bias, x=x, y=y, h=h)]
+    given = {name: planes(array) for name, array in (("x", x), ("y", y), ("h", h)) if array is not None}
+    if bias is None:
+        return [bind_loop(evaluator, work, given)]
+    repeated = np.empty(y.shape[:2], y.dtype)  # one bias for every row of the loop, which so is one for all samples
+    return [partial(np.copyto, repeated, bias), bind_loop(evaluator, work, given | {"bias": repeated.reshape(-1)})]
 
 
 @lru_cache(maxsize=1024)
@@ -39,18 +48,32 @@ def backward(function: Function) -> BoundOp:
     def bind(evaluator: str, dy: Any, dbias: Any, add_dbias: bool, **saved: Any) -> Bound:
         calls = [bind_loop(evaluator, work, {"dy": dy, **saved})] if own else []
         if dbias is not None:
-            calls.append(partial(put_sums, saved["dh"] if own else dy, dbias, add_dbias))
+            calls += sums(saved["dh"] if own else dy, dbias, add_dbias)
         return in_turn(calls)
 
-    return BoundOp(bind, ("dy", *own, "dbias", "add_dbias"))
+    def launch(dy: Any, dbias: Any, add_dbias: bool, **saved: Any) -> Bound:
+        calls = [bind_loop("cuda", work, {"dy": dy, **saved})] if own else []
+        if dbias is not None:
+            axes = (0, *range(2, dy.ndim))
+            calls.append(launch_total(saved["dh"] if own else dy, dbias, axes, 1.0, add_dbias))
+        return in_turn(calls)
+
+    op = BoundOp(bind, ("dy", *own, "dbias", "add_dbias"))
+    op.cuda(launch)
+    return op
 
 
-def put_sums(x: Any, sums: Any, add: bool) -> None:
-    total = x.sum(axis=(0, *range(2, x.ndim)))
-    sums[...] = sums + total if add else total
+def sums(x: Any, y: Any, add: bool) -> list[Bound]:
+    """y = Σ x over samples and places, or y += that; by products with ones, several times faster than `sum`."""
+    batch, channels = x.shape[:2]
+    of_planes = np.empty((batch * channels, 1), y.dtype)
+    ones = np.ones((prod(x.shape[2:]), 1), x.dtype)
+    return [
+        matmul.bound("numpy", planes(x), ones, of_planes),
+        column_sums.bound("numpy", of_planes.reshape(batch, channels), y, add),
+    ]
 
 
-def samples(bias: Any, **arrays: Any) -> list[dict[str, Any]]:
-    """The arrays of each sample, (channels, places), those that there are."""
-    given = {name: array.reshape(*array.shape[:2], -1) for name, array in arrays.items() if array is not None}
-    return [{"bias": bias, **{name: array[i] for name, array in given.items()}} for i in range(len(arrays["y"]))]
+def planes(x: Any) -> Any:
+    """(batch, channels, *extents) seen as (batch · channels, places)."""
+    return x.reshape(x.shape[0] * x.shape[1], prod(x.shape[2:]))

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from fusegrad.expr import Function
-from fusegrad.ops.convolution import channels
+from fusegrad.ops.convolution import channels, cost, fast
 from fusegrad.ops.convolution.products import correlate, spread, weigh
 from fusegrad.ops.epilogue import is_identity, keeps
 from fusegrad.ops.op import Bound, BoundOp, in_turn
@@ -22,10 +22,23 @@ def forward(function: Function, keep_h: bool) -> BoundOp:
     def bind(
         evaluator: str, x: Any, weight: Any, bias: Any, y: Any, *, window: Window, groups: int, h: Any = None
     ) -> Bound:
+        if fast.computes(evaluator, x, weight, y):
+            options = {"window": window, "groups": groups, "function": function, "bias": bias, "h": h}
+            return fast.bind_correlate(x, weight, y, **options)
         product = correlate.bound(evaluator, x, weight, y if h is None else h, window=window, groups=groups)
         return in_turn([product, *channels.forward_loops(evaluator, function, y if h is None else h, bias, y, h)])
 
-    return BoundOp(bind, ("x", "weight", "bias", "y", *(["h"] if keep_h else []), "window", "groups"))
+    def launch(x: Any, weight: Any, bias: Any, y: Any, *, window: Window, groups: int, h: Any = None) -> Bound:
+        from fusegrad.ops.convolution.kernels import correlation  # here, since a CPU does not need it
+        from fusegrad.ops.gemm import Activated
+
+        after = Activated(function, bias, h)
+        return correlation(x, weight, y, window=window, groups=groups, after=after)
+
+    names = ("x", "weight", "bias", "y", *(["h"] if keep_h else []), "window", "groups")
+    op = BoundOp(bind, names, cost.of_forward(function))
+    op.cuda(launch)
+    return op
 
 
 @lru_cache(maxsize=1024)
@@ -35,10 +48,23 @@ def transposed_forward(function: Function, keep_h: bool) -> BoundOp:
     def bind(
         evaluator: str, x: Any, weight: Any, bias: Any, y: Any, *, window: Window, groups: int, h: Any = None
     ) -> Bound:
+        if fast.computes(evaluator, x, weight, y):
+            options = {"window": window, "groups": groups, "function": function, "bias": bias, "h": h}
+            return fast.bind_spread(x, weight, y, **options)
         product = spread.bound(evaluator, x, weight, y if h is None else h, window=window, groups=groups)
         return in_turn([product, *channels.forward_loops(evaluator, function, y if h is None else h, bias, y, h)])
 
-    return BoundOp(bind, ("x", "weight", "bias", "y", *(["h"] if keep_h else []), "window", "groups"))
+    def launch(x: Any, weight: Any, bias: Any, y: Any, *, window: Window, groups: int, h: Any = None) -> Bound:
+        from fusegrad.ops.convolution.kernels import input_gradient
+        from fusegrad.ops.gemm import Activated
+
+        after = Activated(function, bias, h)
+        return input_gradient(x, weight, y, window=window, groups=groups, after=after)
+
+    names = ("x", "weight", "bias", "y", *(["h"] if keep_h else []), "window", "groups")
+    op = BoundOp(bind, names, cost.of_transposed_forward(function))
+    op.cuda(launch)
+    return op
 
 
 @lru_cache(maxsize=1024)
@@ -55,7 +81,7 @@ def backward(function: Function) -> BoundOp:
             calls.append(spread.bound(evaluator, dh, weight, arrays["dx"], add=arrays["add_dx"], **options))
         return in_turn(calls)
 
-    return BoundOp(bind, ("dy", "x", "weight", *own, *GRADIENTS))
+    return BoundOp(bind, ("dy", "x", "weight", *own, *GRADIENTS), cost.of_backward(function))
 
 
 @lru_cache(maxsize=1024)
@@ -72,7 +98,7 @@ def transposed_backward(function: Function) -> BoundOp:
             calls.append(correlate.bound(evaluator, dh, weight, arrays["dx"], add=arrays["add_dx"], **options))
         return in_turn(calls)
 
-    return BoundOp(bind, ("dy", "x", "weight", *own, *GRADIENTS))
+    return BoundOp(bind, ("dy", "x", "weight", *own, *GRADIENTS), cost.of_transposed_backward(function))
 
 
 def own_names(function: Function) -> tuple[str, ...]:
