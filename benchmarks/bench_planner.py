@@ -6,6 +6,7 @@ import pytest
 from networks import NETWORKS, mlp, residual
 
 import fusegrad as fg
+from fusegrad.graph.alias import aliases
 from fusegrad.graph.plan import plan_memory
 
 SECONDS, EXCESS = 0.3, 1.05
@@ -16,10 +17,15 @@ def programs_of(network):
 
 
 def planning(program):
-    """The arguments with which a program plans its memory."""
+    """The arguments of `planned` for a program."""
     kept = [*(value.data for value in program.keep), *(value.grad for value in program.gradients_of)]
     calls = program.schedule.forward + program.schedule.adding
     return calls, [value.data for value in program.inputs], kept, program.arena.backend.alignment
+
+
+def planned(calls, given, kept, alignment):
+    """The plan that a program makes."""
+    return plan_memory(calls, given, kept, alignment, aliases(calls, given, kept))
 
 
 def note(benchmark, plan):
@@ -38,7 +44,7 @@ def test_a_thousand_nodes(benchmark, build):
     depth = {mlp: 499, residual: 250}[build]
     (program,) = programs_of(build(batch=4, width=16, depth=depth))
     assert len(program.nodes) >= 999
-    plan = benchmark(plan_memory, *planning(program))
+    plan = benchmark(planned, *planning(program))
     note(benchmark, plan)
     benchmark.extra_info["nodes"] = len(program.nodes)
     if benchmark.stats:
@@ -49,9 +55,9 @@ def test_a_thousand_nodes(benchmark, build):
 def test_network(benchmark, build):
     for program in programs_of(build()):
         note(benchmark, program.plan)
-    benchmark(plan_memory, *planning(program))
+    benchmark(planned, *planning(program))
 
 
 def test_24_residual_blocks(benchmark):
     (program,) = programs_of(residual(depth=24))
-    note(benchmark, benchmark(plan_memory, *planning(program)))
+    note(benchmark, benchmark(planned, *planning(program)))

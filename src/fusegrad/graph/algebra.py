@@ -12,7 +12,7 @@ from fusegrad.graph.arithmetic import Add, Divide, MatMul, Multiply, Subtract
 from fusegrad.graph.elementwise import Elementwise
 from fusegrad.graph.noise import Normal
 from fusegrad.graph.spec import GraphError
-from fusegrad.graph.structure import Reshape, StopGradient, Take, Total
+from fusegrad.graph.structure import Reshape, StopGradient, Take, Total, Transpose
 from fusegrad.graph.value import Axes, Value
 
 Operand = Value | float
@@ -68,6 +68,10 @@ def take(x: Value, index: Any) -> Value:
 
 def reshape(x: Value, *shape: Any) -> Value:
     return as_value(Reshape(*shape)(x))
+
+
+def transpose(x: Value, *axes: Any) -> Value:
+    return as_value(Transpose(*axes)(x))
 
 
 def sum(x: Value, axis: Axes = None, keepdims: bool = False) -> Value:

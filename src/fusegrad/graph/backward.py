@@ -33,8 +33,12 @@ class BackwardScheduler:
     def run(self, add_to_params: bool) -> list[Call]:
         self.written = {param.gradient for param in self.demand.params} if add_to_params else set()
         self.written.add(self.loss.grad)
-        fill, copy = (elementwise.fill, (self.loss.grad, 1.0)), (elementwise.copy, (LOSS_SCALE, self.loss.grad))
-        self.calls = [Call("gradient of the loss", *(copy if self.demand.scaled else fill))]
+        gradient, label = self.loss.grad, "gradient of the loss"
+        if self.demand.scaled:
+            start = Call(label, elementwise.copy, (LOSS_SCALE, gradient), frozenset([gradient]))
+        else:
+            start = Call(label, elementwise.fill, (gradient, 1.0), frozenset([gradient]))
+        self.calls = [start]
         for index, node in reversed(self.nodes):
             self.differentiate(index, node)
         self.check_reached()
@@ -53,7 +57,7 @@ class BackwardScheduler:
         for name, value in node.outputs.items():
             known[f"d{name}"] = value.grad
             if value.grad not in self.written and f"d{name}" in names:
-                self.calls.append(Call("zero gradient", elementwise.fill, (value.grad, 0.0)))
+                self.calls.append(Call("zero gradient", elementwise.fill, (value.grad, 0.0), frozenset([value.grad])))
         targets = Targets(self.written, names, partial(self.aside, index))
         for name, argument in node.inputs.items():
             known |= targets.for_input(name, argument, self.needed)
@@ -61,7 +65,7 @@ class BackwardScheduler:
             spec = Spec(param.shape, self.dtype) if name in params else None
             known |= targets.one(name, param.gradient if spec else None, spec)
         self.reached |= dict.fromkeys(params.values())
-        call = make_call(node, "backward", known)
+        call = make_call(node, "backward", known, targets.buffers.values())
         check_writes(node, call, targets)
         self.calls += [call, *targets.additions]
 
@@ -109,7 +113,7 @@ class Targets:
         adds = not first and not twice and f"add_d{name}" in self.names
         buffer = target if first or adds else self.aside(name, spec)
         if buffer is not target:
-            self.additions.append(Call("accumulate", elementwise.accumulate, (buffer, target)))
+            self.additions.append(Call("accumulate", elementwise.accumulate, (buffer, target), frozenset([target])))
         self.written.add(target)
         self.met.add(target)
         self.buffers[f"d{name}"] = buffer

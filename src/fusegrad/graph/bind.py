@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from fusegrad.backend.base import Feed
@@ -29,16 +29,21 @@ class Bound:
     """The passes with every pointer fixed, the arrays behind the buffers, and the way in for those of a batch.
 
     `feed` copies a batch to its places and then, in programs with an optimizer, the numbers of the next update to
-    theirs.  A forward pass ends by delivering the loss.
+    theirs.  A forward pass ends by delivering the loss.  `adding` is bound when first asked for: few programs need it,
+    and its ops have space of their own.
     """
 
     places: Sequence[Place]
     feed: Feed
     forward: Pass
     backward: Pass
-    adding: Pass
     step: Pass  # forward, backward and update in one, and what follows them
     arrays: Mapping[Buffer, Any]
+    bind_adding: Callable[[], Pass]
+
+    @cached_property
+    def adding(self) -> Pass:
+        return self.bind_adding()
 
 
 def bind(
@@ -47,8 +52,7 @@ def bind(
     """Lay arrays over `memory` as planned, add those of the arena, and bind all calls to them."""
     arena = task.arena
     arrays = laid_out(task, schedule, plan, memory)
-    passes = schedule.forward, schedule.backward, schedule.adding
-    forward, backward, adding = (bound_calls(calls, arrays, arena.backend.evaluator) for calls in passes)
+    forward, backward = (bound_calls(c, arrays, arena.backend.evaluator) for c in (schedule.forward, schedule.backward))
     if schedule.trained:
         counting = counter.count.bound(arena.backend.evaluator, arena.step)
         forward.insert(0, counting)  # before all draws, so that backward can repeat them
@@ -62,7 +66,13 @@ def bind(
         for op, arguments in task.afterwards
     ]
     step = [*single([*forward, *backward, *updates, *ending])]
-    return Bound(places, feed, forward, backward, adding, step, arrays)
+    return Bound(places, feed, forward, backward, step, arrays, partial(adding_pass, task, schedule, arrays))
+
+
+def adding_pass(task: Task, schedule: Schedule, arrays: Mapping[Buffer, Any]) -> Pass:
+    backend = task.arena.backend
+    with backend.using_stream(), task.arena.precision.while_binding():
+        return bound_calls(schedule.adding, arrays, backend.evaluator)
 
 
 def laid_out(task: Task, schedule: Schedule, plan: Plan, memory: Any) -> dict[Buffer, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,13 @@ LOSS_SCALE = Buffer()  # likewise: the gradient of the loss under loss scaling
 class Call:
     """One step of a schedule: a function and, in the order of its parameters, buffers, tuples of them, constants.
 
-    `chain` is that of the layer whose backward pass it is, else None.
+    `writes` are the buffers that it may write, `chain` is that of the layer whose backward pass it is, else None.
     """
 
     label: str
     function: Callable[..., None]
     arguments: tuple[Any, ...]
+    writes: frozenset[Buffer] = frozenset()
     chain: Chain | None = None
 
     def buffers(self) -> Iterator[Buffer]:
@@ -51,8 +52,11 @@ def reads_halves(node: Node) -> bool:
     return any(value.dtype in HALVES for value in node.input_values())
 
 
-def make_call(node: Node, name_of_pass: str, known: dict[str, Any]) -> Call:
-    """The call of a node's `forward`, `predict` or `backward`, each parameter being given the array of that name."""
+def make_call(node: Node, name_of_pass: str, known: dict[str, Any], targets: Iterable[Buffer]) -> Call:
+    """The call of a node's `forward`, `predict` or `backward`, each parameter being given the array of that name.
+
+    It may write its `targets`, and what the layer saves.
+    """
     function = getattr(node.layer, name_of_pass)
     label = f"{type(node.layer).__name__}.{name_of_pass}"
     names = parameters(function)
@@ -60,7 +64,13 @@ def make_call(node: Node, name_of_pass: str, known: dict[str, Any]) -> Call:
         if name not in known:
             raise GraphError(f"{label} names {name!r}, which is not an array of this layer{perhaps(name, known)}")
     chain = node.layer.chain if name_of_pass == "backward" else None
-    return Call(label, function, tuple(known[name] for name in names), chain)
+    saved = (item for item in node.extra.values() if isinstance(item, Buffer))
+    return Call(label, function, tuple(known[name] for name in names), frozenset([*targets, *saved]), chain)
+
+
+def named(call: Call) -> dict[str, Any]:
+    """The arguments of a call by the names of the parameters."""
+    return dict(zip(parameters(call.function), call.arguments, strict=True))
 
 
 def parameters(function: Callable[..., None]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fusegrad.graph.calls import Call, parameters
+from fusegrad.graph.calls import Call, named, parameters
 from fusegrad.graph.spec import Buffer
 
 
@@ -49,12 +49,9 @@ def joined(upper: Call, lower: Call) -> Iterator[Call]:
     }
     yield call_of(upper, upper.function, above | {"dx": None})
     through = upper.chain.through(lower.chain.function)
-    yield call_of(replace(upper, label=f"{upper.label} through", chain=None), through, between)
+    writes = upper.writes | lower.writes
+    yield call_of(replace(upper, label=f"{upper.label} through", writes=writes, chain=None), through, between)
     yield call_of(lower, lower.chain.after_dh, below | {"dy": below_dh, "dbias": None, "add_dbias": False})
-
-
-def named(call: Call) -> dict[str, Any]:
-    return dict(zip(parameters(call.function), call.arguments, strict=True))
 
 
 def call_of(call: Call, function: Any, arguments: dict[str, Any]) -> Call:

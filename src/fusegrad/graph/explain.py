@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusegrad.graph.alias import unmoved
 from fusegrad.graph.calls import LOSS_SCALE, SEED, STEP, Call
 from fusegrad.graph.precision import Precision
 from fusegrad.graph.schedule import Schedule
@@ -24,27 +25,30 @@ def specs_of(nodes: Sequence[Node], precision: Precision) -> dict[Buffer, Spec]:
     return specs
 
 
-def explained(before: Schedule, after: Schedule, specs: Mapping[Buffer, Spec]) -> str:
+def explained(before: Schedule, after: Schedule, specs: Mapping[Buffer, Spec], aliases: Mapping[Buffer, Buffer]) -> str:
     """The calls of a graph as it was written and as it runs, with the bytes that each moves and its FLOPs.
 
-    Bytes count every array that a call names once; FLOPs additions, products, comparisons and functions such as exp
-    as one each, and one per element for calls of which no more is known.
+    Bytes count every array that a call names once, but not copies that lie where their origin is, by `aliases`; FLOPs
+    additions, products, comparisons and functions such as exp as one each, and one per element for calls of which no
+    more is known.
     """
     parts = []
-    for title, schedule in (("as written", before), ("as it runs", after)):
-        rows = [row(call, specs) for call in [*schedule.forward, *schedule.backward]]
+    nothing: dict[Buffer, Buffer] = {}
+    for title, schedule, shared in (("as written", before, nothing), ("as it runs", after, aliases)):
+        rows = [row(call, specs, shared) for call in [*schedule.forward, *schedule.backward]]
         parts.append(table(title, rows))
     return "\n\n".join(parts)
 
 
-def row(call: Call, specs: Mapping[Buffer, Spec]) -> tuple[str, str, int, int]:
+def row(call: Call, specs: Mapping[Buffer, Spec], aliases: Mapping[Buffer, Buffer]) -> tuple[str, str, int, int]:
     """Label, shape of the largest array, bytes and FLOPs of a call."""
     shown = [described(argument, specs) for argument in call.arguments]
-    arrays = list({id(buffer): spec_of(buffer, specs) for buffer in call.buffers()}.values())
-    known = [spec for spec in arrays if spec is not None]
-    largest = max(known, key=lambda spec: spec.size, default=Spec(()))
-    flops = getattr(call.function, "flops", one_per_element)(*shown)
-    return call.label, str(largest.shape), sum(spec.nbytes for spec in known), flops
+    arrays = {buffer: spec_of(buffer, specs) for buffer in call.buffers()}
+    largest = max((spec for spec in arrays.values() if spec), key=lambda spec: spec.size, default=Spec(()))
+    moved = arrays.keys() - unmoved(call, aliases)
+    nbytes = sum(spec.nbytes for buffer, spec in arrays.items() if spec and buffer in moved)
+    flops = getattr(call.function, "flops", one_per_element)(*shown) if moved else 0
+    return call.label, str(largest.shape), nbytes, flops
 
 
 def described(argument: Any, specs: Mapping[Buffer, Spec]) -> Any:

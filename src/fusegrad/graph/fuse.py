@@ -18,8 +18,7 @@ Numbered = tuple[int, Node]  # a node with its place among all nodes of the grap
 
 def fuse(nodes: Sequence[Numbered], kept: Collection[Value]) -> list[Numbered]:
     """The nodes that compute the same, fewer where possible; no Value of `kept` is left out."""
-    readers = Counter(value for _, node in nodes for value in set(node.input_values()))
-    readers.update(kept)
+    readers = readers_of(nodes, kept)
     fused: dict[Value, Numbered] = {}  # by the output of nodes with one output
     result: dict[Numbered, None] = {}
     for index, node in nodes:
@@ -37,6 +36,13 @@ def fuse(nodes: Sequence[Numbered], kept: Collection[Value]) -> list[Numbered]:
         if len(node.outputs) == 1:
             fused[next(iter(node.outputs.values()))] = numbered
     return list(result)
+
+
+def readers_of(nodes: Sequence[Numbered], kept: Collection[Value]) -> Counter[Value]:
+    """How many nodes read each Value, or want it kept."""
+    readers = Counter(value for _, node in nodes for value in set(node.input_values()))
+    readers.update(kept)
+    return readers
 
 
 def is_elementwise(node: Node) -> bool:

@@ -1,11 +1,13 @@
-"""The phases between a traced graph and bound calls: lower, fuse, schedule, join, plan."""
+"""The phases between a traced graph and bound calls: lower, fold, fuse, schedule, join, plan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
+from fusegrad.graph.alias import aliases
 from fusegrad.graph.chaining import chained
+from fusegrad.graph.fold import folded
 from fusegrad.graph.fuse import Numbered, fuse
 from fusegrad.graph.plan import Plan, plan_memory
 from fusegrad.graph.schedule import Schedule, make_schedule
@@ -29,7 +31,8 @@ def written(task: Task) -> Schedule:
 
 def scheduled(task: Task) -> Schedule:
     """The calls that run: of fused nodes, with backward passes of neighbours joined."""
-    fused = fuse(numbered(task), task.keep + task.gradients_of)
+    nodes, wanted = numbered(task), task.keep + task.gradients_of
+    fused = fuse(nodes if task.demand else folded(nodes, wanted), wanted)
     schedule = make_schedule(fused, task.loss, task.arena.dtype, task.demand)
     kept = [value.grad for value in task.gradients_of]
     backward, adding = (chained(calls, kept) for calls in (schedule.backward, schedule.adding))
@@ -42,7 +45,8 @@ def planned(task: Task, schedule: Schedule) -> Plan:
     if task.demand.scaled:
         kept.append(task.loss.grad)  # by which `Program.gradient` divides
     calls = schedule.forward + schedule.adding  # which names every buffer that `backward` names
-    return plan_memory(calls, [value.data for value in task.inputs], kept, task.arena.backend.alignment)
+    given = [value.data for value in task.inputs]
+    return plan_memory(calls, given, kept, task.arena.backend.alignment, aliases(calls, given, kept))
 
 
 def launches_kernels(function: Callable[..., None]) -> bool:

@@ -7,35 +7,40 @@ none is best for every graph, and the search ends at the lower bound, below whic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusegrad.graph.calls import Call
+from fusegrad.graph.lifetimes import Moments, lifetimes
 from fusegrad.graph.spec import Buffer
 
 Integers = NDArray[np.int64]
+NONE: Mapping[Buffer, Buffer] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Plan:
     """Byte offset of every buffer, and the size of the block.
 
-    `lower_bound` is the largest sum of bytes alive at one call, `unplanned` the sum over all buffers.
+    `lower_bound` is the largest sum of bytes in use at one call, `unplanned` the sum over all buffers.  `aliases` gives
+    for buffers that lie in the place of others those, see `alias`.
     """
 
     offsets: dict[Buffer, int]
     nbytes: int
     lower_bound: int
     unplanned: int
+    aliases: Mapping[Buffer, Buffer]
 
 
 @dataclass(frozen=True)
 class Lives:
-    """One row per buffer: aligned size in bytes, first and last call at which it is alive."""
+    """One row per place: whose it is first, aligned size in bytes, first and last call at which it is in use."""
 
     buffers: list[Buffer]
     size: Integers
@@ -49,10 +54,20 @@ class Lives:
         return int(change.cumsum().max())
 
 
-def plan_memory(calls: Sequence[Call], given: Iterable[Buffer], kept: Iterable[Buffer], alignment: int) -> Plan:
-    """Place all buffers; `given` ones are alive before the first call, `kept` ones after the last."""
-    lives = lifetimes(calls, given, kept, alignment)
-    lower_bound, unplanned = lives.lower_bound(), int(lives.size.sum())
+def plan_memory(
+    calls: Sequence[Call],
+    given: Iterable[Buffer],
+    kept: Iterable[Buffer],
+    alignment: int,
+    aliases: Mapping[Buffer, Buffer] = NONE,
+) -> Plan:
+    """Place all buffers; `given` ones are alive before the first call, `kept` ones after the last.
+
+    Those of `aliases` get the place of the buffer that is named there, which is kept as long as any of both is alive.
+    """
+    first, last = lifetimes(calls, given, kept)
+    lives, unplanned = lives_of(first, last, alignment, aliases), sum(padded(buffer, alignment) for buffer in first)
+    lower_bound = lives.lower_bound()
     best, nbytes = np.zeros(len(lives.buffers), np.int64), -1
     for order in orders(lives):
         offsets = place(lives, order)
@@ -61,22 +76,25 @@ def plan_memory(calls: Sequence[Call], given: Iterable[Buffer], kept: Iterable[B
             best, nbytes = offsets, needed
         if nbytes <= lower_bound:
             break
-    return Plan(dict(zip(lives.buffers, best.tolist(), strict=True)), nbytes, lower_bound, unplanned)
+    places = dict(zip(lives.buffers, best.tolist(), strict=True))
+    offsets_of_all = {buffer: places[aliases.get(buffer, buffer)] for buffer in first}
+    return Plan(offsets_of_all, nbytes, lower_bound, unplanned, aliases)
 
 
-def lifetimes(calls: Sequence[Call], given: Iterable[Buffer], kept: Iterable[Buffer], alignment: int) -> Lives:
-    first = dict.fromkeys(given, 0)
-    last = dict.fromkeys(first, 0)
-    for index, call in enumerate(calls):
-        for buffer in call.buffers():
-            if buffer.spec is not None:
-                first.setdefault(buffer, index)
-                last[buffer] = index
-    for buffer in kept:
-        first.setdefault(buffer, 0)
-        last[buffer] = len(calls)
-    sizes = [-(-buffer.spec.nbytes // alignment) * alignment for buffer in first if buffer.spec]
-    return Lives(list(first), *(np.array(column, np.int64) for column in (sizes, [*first.values()], [*last.values()])))
+def lives_of(first: Moments, last: Moments, alignment: int, aliases: Mapping[Buffer, Buffer]) -> Lives:
+    begins: Moments = {}
+    ends: Moments = {}
+    for buffer, moment in first.items():
+        owner = aliases.get(buffer, buffer)
+        begins[owner] = min(moment, begins.get(owner, moment))
+        ends[owner] = max(last[buffer], ends.get(owner, 0))
+    columns = [padded(owner, alignment) for owner in begins], [*begins.values()], [*ends.values()]
+    return Lives(list(begins), *(np.array(column, np.int64) for column in columns))
+
+
+def padded(buffer: Buffer, alignment: int) -> int:
+    assert buffer.spec is not None
+    return -(-buffer.spec.nbytes // alignment) * alignment
 
 
 def orders(lives: Lives) -> Iterable[Any]:

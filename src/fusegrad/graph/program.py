@@ -227,8 +227,12 @@ class Program:
         return gradient / bound.arrays[self.outputs[0].grad] if self.demand.scaled else gradient
 
     def explain(self) -> str:
-        """The calls of forward and backward, before nodes were fused and after, with bytes moved and FLOPs."""
-        return explained(phases.written(self.task), self.schedule, specs_of(self.nodes, self.arena.precision))
+        """The calls of forward and backward, before nodes were fused and after, with bytes moved and FLOPs.
+
+        Calls that move 0 bytes hand an array on as it is.
+        """
+        specs = specs_of(self.nodes, self.arena.precision)
+        return explained(phases.written(self.task), self.schedule, specs, self.plan.aliases)
 
     def present(self) -> Bound:
         """The bound passes, if what the last forward pass computed is still in the block."""

@@ -43,7 +43,7 @@ def make_schedule(nodes: Sequence[Numbered], loss: Value, dtype: str, demand: De
 def forward_call(index: int, node: Node, predicting: bool) -> Call:
     name = "predict" if predicting and hasattr(node.layer, "predict") else "forward"
     require(hasattr(node.layer, name), node.layer, f"a method `{name}`", "none")
-    call = make_call(node, name, known_arrays(index, node))
+    call = make_call(node, name, known_arrays(index, node), [value.data for value in node.outputs.values()])
     named = set(call.buffers())
     for name, value in node.outputs.items():
         require(value.data in named, call.label, f"to be given its output {name!r}", "a pass that does not name it")

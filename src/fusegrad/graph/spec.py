@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from fusegrad.backend.dtypes import dtype_of, is_float
 
 
@@ -82,3 +84,8 @@ def require(condition: bool, owner: object, expected: str, got: object) -> None:
     """Raise the one kind of error that layers raise: owner, what it expects, what came."""
     if not condition:
         raise GraphError(f"{owner} expects {expected}, got {got}")
+
+
+def is_whole(number: object) -> bool:
+    """Whether it is an integer of Python or NumPy; truth values are none."""
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)

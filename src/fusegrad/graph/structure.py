@@ -1,4 +1,4 @@
-"""The layers behind slicing, reshaping and summing Values, and the one that stops gradients."""
+"""The layers behind slicing, reshaping, transposing and summing Values, and the one that stops gradients."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from fusegrad.graph.layer import Layer
 from fusegrad.graph.precision import FULL
-from fusegrad.graph.spec import Arrays, GraphError, Spec, require
+from fusegrad.graph.spec import Arrays, GraphError, Spec, is_whole, require
 from fusegrad.graph.value import Axes
-from fusegrad.ops import elementwise, reduction, shape
+from fusegrad.ops import elementwise, reduction, shape, transpose
 
 
 class Total(Layer):
@@ -45,13 +45,13 @@ class Take(Layer):
 
     def __init__(self, index: Any) -> None:
         self.index = index if isinstance(index, tuple) else (index,)
-        basic = all(isinstance(item, int | slice) or item is Ellipsis for item in self.index)
+        basic = all(is_whole(item) or isinstance(item, slice) or item is Ellipsis for item in self.index)
         require(basic, self, "an index of integers, slices and …", index)
 
     def plan(self, x: Spec) -> Arrays:
         try:
             y = np.broadcast_to(np.empty((), x.dtype), x.shape)[self.index]
-        except IndexError as error:
+        except (IndexError, TypeError, ValueError) as error:  # the last two of slices alone
             raise GraphError(f"{self} expects an index that {x.shape} has, got {self.index}: {error}") from None
         require(y.size > 0, self, "an index that leaves something", self.index)
         return Arrays({"y": Spec(y.shape, x.dtype)}, constants={"index": self.index})
@@ -67,9 +67,8 @@ class Reshape(Layer):
 
     def __init__(self, *shape: int | tuple[int, ...]) -> None:
         extents: tuple[Any, ...] = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        whole = all(isinstance(extent, int) for extent in extents)
-        require(whole, self, "integers, one by one or in a tuple", shape)
-        self.shape: tuple[int, ...] = extents
+        require(all(map(is_whole, extents)), self, "integers, one by one or in a tuple", shape)
+        self.shape = tuple(map(int, extents))
 
     def plan(self, x: Spec) -> Arrays:
         known = prod(extent for extent in self.shape if extent != -1)
@@ -81,6 +80,31 @@ class Reshape(Layer):
 
     def rearranged(self, x: Any) -> Any:
         return x.reshape(self.shape)
+
+
+class Transpose(Layer):
+    """y = x with its axes in another order: axis axes[i] of x is axis i of y; without axes, in reverse order."""
+
+    forward, backward = transpose.transpose, transpose.transpose_backward
+
+    def __init__(self, *axes: int | tuple[int, ...]) -> None:
+        given: tuple[Any, ...] = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple) else axes
+        require(all(map(is_whole, given)), "Transpose", "integers, one by one or in a tuple", axes)
+        self.axes = tuple(map(int, given))
+
+    def plan(self, x: Spec) -> Arrays:
+        rank = len(x.shape)
+        axes = self.axes or tuple(reversed(range(rank)))
+        fits = sorted(axis % rank if -rank <= axis < rank else rank for axis in axes) == [*range(rank)]
+        require(fits, self, f"each of the {rank} axes of {x.shape} once", self.axes)
+        axes = tuple(axis % rank for axis in axes)
+        return Arrays({"y": Spec(tuple(x.shape[axis] for axis in axes), x.dtype)}, constants={"axes": axes})
+
+    def rearranged(self, x: Any) -> Any:
+        return x.transpose(self.axes or None)
+
+    def __repr__(self) -> str:
+        return f"Transpose{self.axes}"
 
 
 class StopGradient(Layer):

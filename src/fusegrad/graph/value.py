@@ -22,7 +22,8 @@ Axes = int | tuple[int, ...] | None
 class Value:
     """A graph input, or an output of a layer's call: an array that does not exist yet.
 
-    Arithmetic (`+ - * / ** @`), slicing, `sum`, `mean` and `reshape` build further nodes, with NumPy's broadcasting.
+    Arithmetic (`+ - * / ** @`), slicing, `sum`, `mean`, `reshape` and `transpose` build further nodes, with NumPy's
+    broadcasting.
     Their layers are imported when they are used, because they are themselves called on Values.
     """
 
@@ -102,6 +103,11 @@ class Value:
         from fusegrad.graph.algebra import reshape
 
         return reshape(self, *shape)
+
+    def transpose(self, *axes: int | tuple[int, ...]) -> Value:
+        from fusegrad.graph.algebra import transpose
+
+        return transpose(self, *axes)
 
     __radd__, __rmul__ = __add__, __mul__
     __array_ufunc__ = None  # `array * value` must fail here, not build an object array
