@@ -85,6 +85,13 @@ def test_a_layer_of_ones_own_is_right_and_learns():
     assert after <= before / 20
 
 
+def test_gates_find_the_channel_that_counts():
+    error, without, with_gates = main_of("squeeze_and_excite")()
+    assert error <= 1e-6
+    assert without <= 0.75
+    assert with_gates >= 0.98
+
+
 def test_an_optimizer_of_ones_own_is_right_and_learns():
     apart, before, after = main_of("own_optimizer")()
     assert apart <= 1e-12
@@ -101,6 +108,20 @@ def test_a_loss_of_ones_own_is_right_and_finds_the_line():
 def test_the_training_loop_learns_digits():
     pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra demo)")
     assert main_of("training_loop")() >= 0.96
+
+
+def test_a_unet_finds_discs_among_squares(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra demo)")
+    assert main_of("unet")(tmp_path / "found.png") >= 0.75
+    assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_salient_pixels_are_those_that_matter(tmp_path):
+    for package in ("matplotlib", "sklearn"):
+        pytest.importorskip(package, reason=f"{package} is not installed (extra demo)")
+    found = main_of("looking_inside")(tmp_path / "maps.png")
+    assert found["as they are"] - found["without others"] <= 0.1 <= found["as they are"] - found["without salient"]
+    assert (tmp_path / "maps.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_generator_finds_both_rings():

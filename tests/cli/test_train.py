@@ -179,3 +179,51 @@ def test_doctor_names_the_backend() -> None:
 
 def test_version() -> None:
     assert fusegrad("--version").stdout.strip() == fg.__version__
+
+
+def idx(array: Any) -> bytes:
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+def put_mnist(folder: Path, rows: int = 100) -> None:
+    """The test part of a data set in which the place of a bar tells the class."""
+    labels = (np.arange(rows) % 10).astype("uint8")
+    images = np.random.default_rng(0).integers(0, 60, (rows, 28, 28), "uint8")
+    for image, label in zip(images, labels, strict=True):
+        image[4 + 2 * label : 6 + 2 * label, 4:24] = 255
+    (folder / "t10k-images-idx3-ubyte").write_bytes(idx(images))
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(idx(labels))
+
+
+@pytest.mark.parametrize("model", ["lenet", "resnet20", "mlp"])
+def test_networks_for_images_train_on_mnist_files(tmp_path: Path, model: str) -> None:
+    put_mnist(tmp_path)
+    words = ["train", "mnist", "--data", str(tmp_path), "--model", model, "--epochs", "1", "--json"]
+    result = fusegrad(*words, "--out", str(tmp_path / "run"))
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert (figures["model"], figures["epochs"]) == (model, 1)
+    result = fusegrad(*words[:6], "--out", str(tmp_path / "run"), "--resume", "--json")
+    assert result.returncode == 0 and json.loads(result.stdout)["loss"] == figures["loss"]
+
+
+def test_lenet_learns_digits(tmp_path: Path) -> None:
+    result = fusegrad("train", "digits", "--model", "lenet", "--json", "--out", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["test_accuracy"] >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mnist"], "mnist expects --data with the folder of its IDX files, got None"),
+        (["digits", "--data", "."], "digits expects no --data, got ."),
+        (["iris", "--model", "lenet"], "iris expects --model mlp, got lenet"),
+        (["mnist", "--data", "."], "expects t10k-images-idx3-ubyte or the same with .gz, got neither"),
+    ],
+)
+def test_data_and_models_that_do_not_go_together_are_named(tmp_path: Path, words: list[str], message: str) -> None:
+    result = fusegrad("train", *words, "--out", str(tmp_path / "run"))
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert not (tmp_path / "run").exists()

@@ -86,12 +86,13 @@ def test_a_cutout_fills_a_square_of_every_channel():
     assert len(centres) > 25
 
 
-@pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0, 20.0, 500.0])
 def test_shares_of_mixup_are_of_the_beta_distribution(alpha):
     share = Mixup(alpha, 5).shares(Draws(np.arange(50_000), 0, 0, 0).uniform(1)[:, 0])
     expected = np.random.default_rng(1).beta(alpha, alpha, 50_000)
     levels = np.linspace(0.05, 0.95, 19)
-    np.testing.assert_allclose(np.quantile(share, levels), np.quantile(expected, levels), atol=0.02)
+    allowed = 0.05 * 0.5 / np.sqrt(2 * alpha + 1)  # a twentieth of the deviation
+    np.testing.assert_allclose(np.quantile(share, levels), np.quantile(expected, levels), rtol=0, atol=allowed)
 
 
 def test_mixup_mixes_images_and_classes_by_one_share():
@@ -164,31 +165,83 @@ def test_a_crop_decides_what_the_network_is_built_for():
 
 def test_labels_out_of_range_are_found_before_training():
     trained = trainer()
+    trained.step(x, y)
     wrong = y.copy()
     wrong[50] = 5
     with pytest.raises(fg.GraphError, match=r"y expects integers in 0 \.\. 5-1, got 5, in rows 48 \.\. 55"):
         trained.fit(x, wrong, batch_size=8, augment=[Flip()])
+    before = trained.arena.state_dict()
     with pytest.raises(ValueError, match=re.escape("Mixup expects labels in 0 .. 4, got 0 .. 5")):
-        trained.fit(x, wrong, batch_size=60, augment=[Mixup(0.2, classes=5)])
+        trained.fit(x, wrong, batch_size=8, augment=[Mixup(0.2, classes=5)])
+    for name, array in trained.arena.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+class Two(fg.Model):
+    """Two outputs, one a class and one a number."""
+
+    def __init__(self):
+        self.flatten, self.label, self.number = fg.layers.Flatten(), fg.layers.Linear(5), fg.layers.Linear(1)
+
+    def call(self, images):
+        flat = self.flatten(images)
+        return self.label(flat), self.number(flat)
+
+
+def test_targets_may_be_several():
+    trained = fg.Trainer(Two(), (fg.losses.CrossEntropy(), fg.losses.MSE()), fg.optimizers.Adam(1e-3))
+    trained.fit(x, (y, x[:, 0, 0, :1]), batch_size=8, augment=[Flip()])
+    wrong = np.where(np.arange(60) == 50, 5, y)
+    with pytest.raises(fg.GraphError, match=r"expects integers in 0 \.\. 5-1, got 5"):
+        trained.fit(x, (wrong, x[:, 0, 0, :1]), batch_size=8, augment=[Flip()])
+
+
+def test_sizes_may_be_integers_of_numpy():
+    np.testing.assert_array_equal(Crop(np.int64(5))(x.copy(), draws()), Crop([5, 5])(x.copy(), draws()))
+
+
+def print_only(images, draws):
+    """Forgets to return what it made."""
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: Flip(probability=1.5), "Flip expects a probability in 0 .. 1, got 1.5"),
+        (lambda: Flip(probability="0.5"), "Flip expects a probability in 0 .. 1, got '0.5'"),
+        (lambda: Flip(0), "Flip expects axis 2 or 3, or -2 or -1, of (batch, channels, height, width), got 0"),
         (lambda: Shift(-1), "the pixels of a Shift expects at least 0, got -1"),
         (lambda: Crop(0), "the size of a Crop expects at least 1, got 0"),
+        (lambda: Crop(5.0), "the size of a Crop expects an integer, got 5.0"),
         (lambda: Crop((3, 3, 3)), "the size of a Crop expects height and width, got (3, 3, 3)"),
         (
             lambda: Crop(12)(x.copy(), draws()),
             "Crop expects images of at least (12, 12) with their padding, got (9, 7)",
         ),
         (lambda: Cutout(0), "the size of a Cutout expects at least 1, got 0"),
-        (lambda: Mixup(0.0, 3), "Mixup expects alpha above 0, got 0.0"),
+        (lambda: Mixup(0.0, 3), "Mixup expects a finite alpha above 0, got 0.0"),
+        (lambda: Mixup(np.nan, 3), "Mixup expects a finite alpha above 0, got nan"),
+        (lambda: Mixup("0.2", 3), "Mixup expects a finite alpha above 0, got '0.2'"),
         (lambda: Mixup(1.0, 1), "the classes of Mixup expects at least 2, got 1"),
         (
             lambda: list(fg.data.batches(x, y, augment=[3])),
             "augment expects transformations such as fg.data.Flip(), got 3",
+        ),
+        (
+            lambda: list(fg.data.batches(x, y, augment=[Flip])),
+            "augment expects transformations such as fg.data.Flip(), got <class",
+        ),
+        (
+            lambda: list(fg.data.batches(x, y, augment=Flip())),
+            "augment expects a list of transformations such as [fg.data.Flip()], got Flip(-1, 0.5)",
+        ),
+        (
+            lambda: list(fg.data.batches(x, y, augment=[print_only])),
+            "print_only expects to return images, (32, channels, height, width), got NoneType",
+        ),
+        (
+            lambda: trainer().fit(x, y, augment=[lambda images, draws: images[:3]]),
+            "expects to return images, (32, channels, height, width), got (3, 2, 9, 7)",
         ),
         (
             lambda: list(fg.data.batches(y, y, augment=[Flip()])),
@@ -200,7 +253,15 @@ def test_labels_out_of_range_are_found_before_training():
         ),
         (
             lambda: list(fg.data.batches(x, x[:, 0, 0], augment=[Mixup(1.0, 5)])),
-            "Mixup expects labels (rows,), integers, got float32 (32, 7)",
+            "Mixup expects y of labels (rows,), integers, got float32 (60, 7)",
+        ),
+        (
+            lambda: list(fg.data.batches(x, augment=[Mixup(1.0, 5)])),
+            "Mixup expects y of labels (rows,), integers, got NoneType",
+        ),
+        (
+            lambda: list(fg.data.batches(x, y, augment=[Mixup(1.0, 5), Mixup(1.0, 5)])),
+            "augment expects one Mixup at most, got 2",
         ),
         (
             lambda: trainer().fit(x, y, augment=[Flip()], resident=True),

@@ -51,6 +51,15 @@ def test_what_the_thread_raises_comes_where_the_batch_would_have_come():
     assert threads() == []
 
 
+def test_of_batches_that_come_once_there_are_no_more_epochs():
+    assert next(fg.data.background(iter([1, 2]))) == 1
+    x = np.zeros((4, 3), "float32")
+    trainer = fg.Trainer(fg.layers.Linear(2), fg.losses.MSE(), fg.optimizers.Adam(1e-2))
+    with pytest.raises(ValueError, match="can be gone through only once, not in 2 epochs"):
+        trainer.fit(fg.data.background((x, x[:, :2]) for _ in range(3)), epochs=2)
+    assert threads() == []
+
+
 def test_ahead_must_be_positive():
     with pytest.raises(ValueError, match="ahead expects at least 1, got 0"):
         fg.data.background([], ahead=0)

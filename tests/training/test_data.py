@@ -54,6 +54,11 @@ def test_seed_and_epoch_change_the_order():
 
 def test_faults_are_named():
     with pytest.raises(ValueError, match="batch_size expects at least 1"):
-        next(batches(x, y, 0))
+        batches(x, y, 0)
     with pytest.raises(ValueError, match="y expects 10 rows, as many as x, got 9"):
-        next(batches(x, y[1:]))
+        batches(x, y[1:])
+    for options in ({"seed": -1}, {"seed": 0.5}, {"seed": 2**64}, {"epoch": -1}, {"epoch": 2**64}):
+        with pytest.raises(ValueError, match=rf"{next(iter(options))} expects"):
+            batches(x, y, **options)
+    with pytest.raises(ValueError, match=r"sampler expects fg\.data\.Balanced\(labels\), got 'balanced'"):
+        batches(x, y, sampler="balanced")

@@ -83,10 +83,25 @@ def test_of_test_images_alone_a_fifth_is_held_out(tmp_path):
         np.testing.assert_array_equal(labels[rows], y)
 
 
+def test_names_may_begin_with_that_of_the_data_set(tmp_path):
+    put(tmp_path, "fashion-t10k", *digits(20), suffix=".gz")
+    assert len(data.load_mnist(tmp_path).x_train) == 16
+    put(tmp_path, "mnist-t10k", *digits(10), suffix=".gz")
+    with pytest.raises(ValueError, match=r"expects one file \*t10k-images-idx3-ubyte\.gz, got fashion.*, mnist"):
+        data.load_mnist(tmp_path)
+    put(tmp_path, "t10k", *digits(50))
+    assert len(data.load_mnist(tmp_path).x_train) == 40
+
+
 def test_what_is_missing_or_does_not_fit_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"MNIST expects a folder, got .*nowhere"):
         data.load_mnist(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"expects t10k-images-idx3-ubyte or the same with \.gz, got neither"):
+        data.load_mnist(tmp_path)
+    put(tmp_path, "t10k", *digits(20))
+    put(tmp_path, "train", *digits(30))
+    (tmp_path / "train-images-idx3-ubyte").unlink()
+    with pytest.raises(ValueError, match=r"expects train-images-idx3-ubyte or the same with \.gz, got neither"):
         data.load_mnist(tmp_path)
     put(tmp_path, "t10k", digits(20)[0], digits(10)[1])
     with pytest.raises(ValueError, match="expects as many t10k labels as images, 20, got 10"):

@@ -72,6 +72,8 @@ def test_what_is_no_label_is_named(wrong):
 def test_a_class_without_rows_and_rows_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"labels expect a row of every class 0 \.\. 2, got none of 1"):
         fg.data.Balanced([0, 2])
+    with pytest.raises(ValueError, match=r"labels expect a row of every class 0 \.\. 1099511627776, got none of 1"):
+        fg.data.class_weights([0, 2**40])
     sampler, x = fg.data.Balanced(labels), np.zeros((59, 1), "float32")
     with pytest.raises(ValueError, match="sampler expects 60 rows, as many as its labels, got 59"):
         list(fg.data.batches(x, labels[:59], sampler=sampler))

@@ -36,7 +36,8 @@ def inventory() -> Iterator[Part]:
 def with_gelu(source: Source) -> Iterator[Part]:
     """One instance of every kernel of a file, with the longest of what may follow its sums, if anything may."""
     headers = {name for name, _ in source.headers}
-    forms = [{"sloped": True}, {"dropped": True}] if "finish.cuh" in headers else [{}] if EPILOGUE in headers else []
+    of_product = [{"sloped": True}, {"dropped": True}]
+    forms = of_product if "column_sums.cuh" in headers else [{}] if EPILOGUE in headers else []
     of_float = [name for name in instances(source.text) if "<float" in name]
     for form in forms:
         generated = kernel_source(source.file, epilogue_header(gelu, "float32", **form))

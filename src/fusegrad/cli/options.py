@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fusegrad.cli.recipes import RECIPES
+from fusegrad.cli.recipes import RECIPES, recipe_of
 
 FILE = "options.json"
 CHECKPOINT = "checkpoint.safetensors"
@@ -26,11 +26,14 @@ class Options:
     optimizer: str
     lr: float
     precision: str = "float32"
+    model: str = "mlp"
 
 
-def usual(dataset: str) -> Options:
-    recipe = RECIPES[dataset]
-    return Options(dataset, 0, recipe.epochs, recipe.batch_size, "adamw", recipe.lr)
+def usual(dataset: str, model: str | None) -> Options:
+    """The options of a data set for one of its models, usually its first."""
+    name = model or next(iter(RECIPES[dataset]))
+    recipe = recipe_of(dataset, name)
+    return Options(dataset, 0, recipe.epochs, recipe.batch_size, "adamw", recipe.lr, model=name)
 
 
 def begin(given: Mapping[str, Any], out: Path | None) -> tuple[Options, Path]:
@@ -39,10 +42,13 @@ def begin(given: Mapping[str, Any], out: Path | None) -> tuple[Options, Path]:
     folder = out or Path("runs") / f"{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
     if (folder / CHECKPOINT).exists():
         raise ValueError(f"{folder} holds a run already: go on with it by --resume, or choose another --out")
-    options = Options(**(asdict(usual(dataset)) | chosen(given)))
+    return Options(**(asdict(usual(dataset, given["model"])) | chosen(given))), folder
+
+
+def store(options: Options, folder: Path) -> None:
+    """Make the folder of a run and write its options there, for who goes on with it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(json.dumps(asdict(options), indent=1) + "\n")
-    return options, folder
 
 
 def go_on(given: Mapping[str, Any], out: Path | None) -> tuple[Options, Path]:

@@ -16,11 +16,16 @@ from fusegrad.training.draws import Draws as Draws  # what a transformation is g
 
 
 class Flip:
-    """Mirrors images with a probability, along the last axis, left to right, or another; ValueError outside 0 .. 1."""
+    """Mirrors images with a probability, left to right, or upside down with `axis` -2.
+
+    Raises ValueError for another axis, and for a probability outside 0 .. 1.
+    """
 
     def __init__(self, axis: int = -1, probability: float = 0.5) -> None:
-        if not 0 <= probability <= 1:
-            raise ValueError(f"Flip expects a probability in 0 .. 1, got {probability}")
+        if axis not in (-2, -1, 2, 3):
+            raise ValueError(f"Flip expects axis 2 or 3, or -2 or -1, of (batch, channels, height, width), got {axis}")
+        if not isinstance(probability, int | float | np.number) or not 0 <= probability <= 1:
+            raise ValueError(f"Flip expects a probability in 0 .. 1, got {probability!r}")
         self.axis, self.probability = axis, probability
 
     def __call__(self, images: Any, draws: Draws) -> Any:
@@ -39,7 +44,7 @@ class Crop:
     """
 
     def __init__(self, size: int | tuple[int, int], padding: int = 0, fill: float = 0.0) -> None:
-        pair = (size, size) if isinstance(size, int) else tuple(size)
+        pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
         self.size = tuple(whole_number(extent, "the size of a Crop", least=1) for extent in pair)
         if len(self.size) != 2:
             raise ValueError(f"the size of a Crop expects height and width, got {size}")

@@ -17,13 +17,12 @@ from fusegrad.training.row_data import Batch, RowData
 class AugmentedData:
     """The batches of `source` after all transformations, in turn; see `augmentation` for what these are.
 
-    Raises ValueError unless x is one floating-point array of images, (rows, channels, height, width), of the host.
+    Raises ValueError unless x is one floating-point array of images, (rows, channels, height, width), of the host, for
+    what is no transformation, and for labels that cannot be mixed.
     """
 
     def __init__(self, source: RowData, transformations: Sequence[Any]) -> None:
-        for item in transformations:
-            if not callable(item) and not isinstance(item, Mixup):
-                raise ValueError(f"augment expects transformations such as fg.data.Flip(), got {item!r}")
+        check_transformations(transformations, source.y)
         x = source.x
         if not isinstance(x, np.ndarray) or x.ndim != 4 or x.dtype.kind != "f":
             got = f"{x.dtype} {x.shape}" if hasattr(x, "shape") else f"a {type(x).__name__} of arrays"
@@ -47,7 +46,7 @@ class AugmentedData:
             if isinstance(transformation, Mixup):
                 batch = transformation.mix(batch, draws, self.source.count, self.before(number, epoch))
             else:
-                batch = replace(batch, x=transformation(batch.x, draws))
+                batch = replace(batch, x=changed(batch.x, draws, transformation))
         return batch
 
     def before(self, number: int, epoch: int) -> Any:
@@ -64,12 +63,12 @@ class AugmentedData:
         return [self.transformed(slice(0, size), 0, self.transformations) for size in sizes]
 
     def in_order(self) -> Iterator[tuple[int, Batch]]:
-        """All targets with the images of an example, since only targets are looked at."""
-        shown = {batch.size: batch for batch in self.examples()}
+        """All targets with the images of an example, since only targets are looked at; none where they are mixed."""
+        if any(isinstance(item, Mixup) for item in self.transformations):
+            return
+        shown = {batch.size: batch.x for batch in self.examples()}
         for first, batch in self.source.in_order():
-            example = shown[batch.size]
-            if example.y is None or example.y.dtype == batch.y.dtype:
-                yield first, replace(batch, x=example.x)
+            yield first, replace(batch, x=shown[batch.size])
 
     def course(self) -> dict[str, Any]:
         return self.source.course()
@@ -78,3 +77,27 @@ class AugmentedData:
 def with_augmentation(data: RowData, transformations: Sequence[Any]) -> RowData | AugmentedData:
     """The data itself where nothing is to be done to it."""
     return AugmentedData(data, transformations) if transformations else data
+
+
+def check_transformations(transformations: Sequence[Any], y: Any) -> None:
+    """ValueError unless these are transformations that can be applied in turn to images with these targets."""
+    if not isinstance(transformations, list | tuple):
+        raise ValueError(f"augment expects a list of transformations such as [fg.data.Flip()], got {transformations!r}")
+    for item in transformations:
+        if isinstance(item, type) or not (callable(item) or isinstance(item, Mixup)):
+            raise ValueError(f"augment expects transformations such as fg.data.Flip(), got {item!r}")
+    mixing = [item for item in transformations if isinstance(item, Mixup)]
+    if len(mixing) > 1:
+        raise ValueError(f"augment expects one Mixup at most, got {len(mixing)}")
+    for item in mixing:
+        item.check(y)
+
+
+def changed(images: NDArray[Any], draws: Draws, transformation: Any) -> Any:
+    """The images after one transformation; ValueError where these are not as many."""
+    found = transformation(images, draws)
+    if not isinstance(found, np.ndarray) or found.ndim != 4 or len(found) != len(images):
+        name = getattr(transformation, "__name__", transformation)
+        got = getattr(found, "shape", type(found).__name__)
+        raise ValueError(f"{name} expects to return images, ({len(images)}, channels, height, width), got {got}")
+    return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fusegrad.training.augmented import with_augmentation
+from fusegrad.training.checks import SEEDS, whole_number
 from fusegrad.training.row_data import RowData
 from fusegrad.training.sampling import Balanced
 
@@ -26,11 +27,12 @@ def batches(
 
     Args:
         x, y: an array, a tuple of arrays, or a dict of them, with one row per sample.
-        seed, epoch: decide the order, and what augmentation draws, alone.
+        seed, epoch: decide the order, and what augmentation draws, alone; integers in 0 .. 2⁶⁴-1.
         sampler, augment: as for `Trainer.fit`.
 
-    Raises ValueError for data that is empty, not numeric or of different lengths.
+    Raises ValueError for data that is empty, not numeric or of different lengths, and for other wrong arguments.
     """
     rows = RowData(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle, drop_last=drop_last, sampler=sampler)
-    for batch in with_augmentation(rows, augment).batches(epoch):
-        yield batch.x if y is None else (batch.x, batch.y)
+    number = whole_number(epoch, "epoch", least=0, below=SEEDS)
+    made = with_augmentation(rows, augment).batches(number)
+    return (batch.x if y is None else (batch.x, batch.y) for batch in made)

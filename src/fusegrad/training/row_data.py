@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fusegrad.backend.permutation import permuted
-from fusegrad.training.checks import check_numbers, count_rows, whole_number
+from fusegrad.training.checks import SEEDS, check_numbers, count_rows, whole_number
 from fusegrad.training.sampling import Balanced
 from fusegrad.training.structure import Structure, arranged, items_of, leaves, picked, signature, single
 
@@ -71,11 +71,14 @@ class RowData:
         self.x, self.y = arranged(x, "x"), None if y is None else arranged(y, "y")
         self.weight = None if weight is None else single(weight, "sample_weight")
         self.count = count_rows(self.x, self.y, self.weight)
+        if sampler is not None and not isinstance(sampler, Balanced):
+            raise ValueError(f"sampler expects fg.data.Balanced(labels), got {sampler!r}")
         if sampler is not None and sampler.count != self.count:
             raise ValueError(f"sampler expects {sampler.count} rows, as many as its labels, got {self.count}")
         self.sampler, self.rows = sampler, self.count if sampler is None else sampler.rows
         self.batch_size = whole_number(batch_size, "batch_size", least=1)
-        self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
+        self.seed = whole_number(seed, "seed", least=0, below=SEEDS)
+        self.shuffle, self.drop_last = shuffle, drop_last
         if len(self) == 0:
             raise ValueError(f"drop_last leaves no batch of {batch_size} in {self.rows} rows")
         if dtype is not None:

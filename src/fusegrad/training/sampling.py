@@ -64,7 +64,9 @@ def counted(labels: Any) -> NDArray[np.int64]:
     array = np.asarray(labels)
     if array.ndim != 1 or array.dtype.kind not in "iu" or not array.size or array.min() < 0:
         raise ValueError(f"labels expect integers of at least 0, (rows,), got {array.dtype} {array.shape}")
-    counts = np.bincount(array)
-    if not counts.all():
-        raise ValueError(f"labels expect a row of every class 0 .. {len(counts) - 1}, got none of {counts.argmin()}")
+    counts = np.bincount(array[array < array.size])  # there are no more classes than rows, if each has one
+    most = int(array.max())
+    if most >= array.size or not counts.all():
+        missing = int(np.append(counts, 0).argmin())
+        raise ValueError(f"labels expect a row of every class 0 .. {most}, got none of {missing}")
     return counts
