@@ -40,6 +40,31 @@ class Jax:
 
         return step
 
+    def images(self, name, parameters, x, labels):
+        import jax
+        import optax
+        from images_jax import NETWORKS, channels_last, fresh_statistics
+
+        params, statistics, adam = [channels_last(p) for p in parameters], fresh_statistics(parameters), optax.adam(LR)
+        state, x, labels = adam.init(params), jax.numpy.array(x.transpose(0, 2, 3, 1)), jax.numpy.array(labels)
+
+        def evaluate(params, statistics):
+            logits, updated = NETWORKS[name](params, statistics, x)
+            return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(), updated
+
+        @partial(jax.jit, donate_argnums=(0, 1, 2))
+        def train(params, statistics, state):
+            (loss, updated), grads = jax.value_and_grad(evaluate, has_aux=True)(params, statistics)
+            updates, state = adam.update(grads, state, params)
+            return optax.apply_updates(params, updates), updated, state, loss
+
+        def step():
+            nonlocal params, statistics, state
+            params, statistics, state, loss = train(params, statistics, state)
+            return float(loss)
+
+        return step
+
     def update(self, gradient):
         import jax
         import optax

@@ -1,4 +1,4 @@
-"""What the libraries are compared on: training steps of perceptrons, and the update of Adam alone.
+"""What the libraries are compared on: training steps, and the update of Adam alone.
 
 Parameters, batches and gradients are drawn anew for every contestant and are the same for all.
 """
@@ -11,7 +11,10 @@ from typing import ClassVar
 import numpy as np
 from by_hand import batch_of, initial
 
-LR = 1e-3
+import fusegrad as fg
+from fusegrad.cli import networks
+
+LR, CLASSES = 1e-3, 10
 
 
 class Missing(Exception):
@@ -32,6 +35,31 @@ class Network:
 
     def start(self, contestant):
         return contestant.network(self.activation, *initial(self.widths), *batch_of(self.widths, self.batch))
+
+
+@dataclass(frozen=True)
+class Images:
+    """A training step of a convolutional network on images of 28 x 28, as `Network` has it."""
+
+    name: str
+    batch: int
+    tolerance: ClassVar[float] = 1e-4  # sums of many terms, in another order everywhere
+
+    def __str__(self):
+        return f"{self.name} x {self.batch}"
+
+    def start(self, contestant):
+        generator = np.random.default_rng(1)
+        x = generator.standard_normal((self.batch, 1, 28, 28), np.float32)
+        return contestant.images(self.name, first_parameters(self.name), x, generator.integers(0, CLASSES, self.batch))
+
+
+def first_parameters(name):
+    """What is trained of one of `fusegrad.cli.networks`, in its order, as NumPy arrays."""
+    model = getattr(networks, name)(CLASSES)
+    model(fg.Input((2, 1, 28, 28)))
+    arena = fg.ParamArena(model, backend="cpu")
+    return [arena.state_dict()[path] for path, param in model.named_params() if param.trainable]
 
 
 @dataclass(frozen=True)
@@ -57,4 +85,5 @@ SIZES = [
 ]
 NETWORKS = [Network(*size, activation) for activation in ("relu", "gelu") for size in SIZES]
 UPDATES = [Update(size) for size in (100_000, 1_000_000, 10_000_000, 50_000_000)]
-ROWS = [*NETWORKS, *UPDATES]
+IMAGES = [Images(name, batch) for name in ("lenet", "resnet20") for batch in (64, 256)]
+ROWS = [*NETWORKS, *IMAGES, *UPDATES]

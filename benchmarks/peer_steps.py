@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from peer_jax import Jax
-from peer_rows import LR, Missing
+from peer_rows import CLASSES, LR, Missing
 from peer_torch import Torch
 
 import fusegrad as fg
+from fusegrad.cli import networks
 
 EVALUATOR = "FUSEGRAD_EVALUATOR"
 
@@ -36,6 +37,14 @@ class Fusegrad:
         program = self.program(inputs, fg.losses.CrossEntropy()(model(inputs[0]), inputs[1]), model)
         for linear, weight, bias in zip(linears, weights, biases, strict=True):
             linear.weight.value, linear.bias.value = weight, bias
+        return lambda: float(program.step(x, labels))
+
+    def images(self, name, parameters, x, labels):
+        model, inputs = getattr(networks, name)(CLASSES), (fg.Input(x.shape), fg.Input(labels.shape, "int64"))
+        program = self.program(inputs, fg.losses.CrossEntropy()(model(inputs[0]), inputs[1]), model)
+        trained = [param for _, param in model.named_params() if param.trainable]
+        for param, value in zip(trained, parameters, strict=True):
+            param.value = value
         return lambda: float(program.step(x, labels))
 
     def update(self, gradient):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peer_rows import LR, Missing
+from peer_rows import CLASSES, LR, Missing
 
 
 class Torch:
@@ -20,9 +20,20 @@ class Torch:
             linear = torch.nn.Linear(*weight.shape[::-1])
             linear.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
             layers += [linear, make()]
-        model, loss_of = torch.nn.Sequential(*layers[:-1]), torch.nn.CrossEntropyLoss()
-        optimizer = torch.optim.Adam(model.parameters(), LR, fused=True)
-        x, labels = torch.from_numpy(x), torch.from_numpy(labels)
+        return self.step_of(torch.nn.Sequential(*layers[:-1]), torch.from_numpy(x), torch.from_numpy(labels))
+
+    def images(self, name, parameters, x, labels):
+        import torch
+        from images_torch import network
+
+        x = torch.from_numpy(x).to(memory_format=torch.channels_last)
+        return self.step_of(network(name, parameters, CLASSES), x, torch.from_numpy(labels))
+
+    def step_of(self, model, x, labels):
+        """A training step that returns its loss."""
+        import torch
+
+        loss_of, optimizer = torch.nn.CrossEntropyLoss(), torch.optim.Adam(model.parameters(), LR, fused=True)
         evaluate = self.prepared(lambda: loss_of(model(x), labels))
 
         def step():
