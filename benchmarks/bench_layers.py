@@ -19,7 +19,7 @@ WORDS = 10 * WIDTH
 
 PLANE = (BATCH, WIDTH)
 LINE, IMAGE = (SAMPLES, CHANNELS, SIDE**2), (SAMPLES, CHANNELS, SIDE, SIDE)
-VOLUME = (SAMPLES, CHANNELS, SIDE // 4, SIDE // 2, SIDE * 2)
+VOLUME = (SAMPLES, CHANNELS, SIDE // 2, SIDE // 2, SIDE)
 TOKENS = ("int64", (BATCH,), WORDS)
 
 
@@ -59,7 +59,7 @@ GIVEN = {
     "Pad": (lambda: layers.Pad((1, 1), "reflect"), IMAGE),
     "PixelShuffle": (lambda: layers.PixelShuffle(2), IMAGE),
     "PixelUnshuffle": (lambda: layers.PixelUnshuffle(2), IMAGE),
-    "Reshape": (lambda: layers.Reshape(WIDTH // 2, 2), PLANE),
+    "Reshape": (lambda: layers.Reshape(WIDTH, BATCH), PLANE),
     "Sequential": (lambda: fg.Sequential(layers.Linear(WIDTH), layers.ReLU()), PLANE),
     "Split": (lambda: layers.Split(2), PLANE),
     "StochasticDepth": (lambda: layers.StochasticDepth(0.1), IMAGE),

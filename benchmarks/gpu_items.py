@@ -20,7 +20,7 @@ import fusegrad as fg  # noqa: E402
 
 fg.__path__.append(str(ROOT))  # fusegrad.kernels is the folder kernels/, which an installation would put in its place
 
-from on_gpu import capture, checks, contest, machine, products, speed  # noqa: E402
+from on_gpu import capture, checks, contest, convolutions, machine, products, speed  # noqa: E402
 
 SECTIONS = {
     "presence": machine.presence,
@@ -32,6 +32,7 @@ SECTIONS = {
     "training": checks.training,
     "speed": speed.speed,
     "gemm": products.gemm,
+    "convolutions": convolutions.convolutions,
     "fusegrad-eager": contest.eager,
     "fusegrad-captured": contest.captured,
     "fusegrad-steps": contest.several,

@@ -8,7 +8,7 @@ from op_arrays import Case
 from op_sizes import BATCH, CHANNELS, EXTENT, IMAGE_SIZE, IMAGES, PLANES, ROWS, WIDTH, N, alike
 
 from fusegrad.expr.activations import relu
-from fusegrad.ops import batch_norm, channel_moments, channel_scale, group_norm, last_axes_norm, layer_norm, rms_norm
+from fusegrad.ops import batch_norm, channels, group_norm, last_axes_norm, layer_norm, rms_norm
 
 NUMBERS, GROUPS, NORMALIZED = (CHANNELS,), (BATCH, 4), (EXTENT, EXTENT)
 KERNELS = (CHANNELS, CHANNELS, 3, 3)
@@ -44,13 +44,13 @@ CASES = {
     "rms_norm_residual_backward": Case(
         rms_norm.backward_residual, BACK_THROUGH | RMS_NORM | {"dgamma": (WIDTH,)}, 11 * N
     ),
-    "channel_moments": Case(channel_moments.moments, IMAGE | numbers("center", "squares"), 4 * IMAGE_SIZE),
-    "channel_scale": Case(channel_scale.forward(relu), IMAGE | SCALED | {"y": IMAGES}, 4 * IMAGE_SIZE),
+    "channel_moments": Case(channels.moments, IMAGE | numbers("center", "squares"), 4 * IMAGE_SIZE),
+    "channel_scale": Case(channels.forward(relu), IMAGE | SCALED | {"y": IMAGES}, 4 * IMAGE_SIZE),
     "channel_scale_sums": Case(
-        channel_scale.sums(relu), {"dy": IMAGES} | IMAGE | SCALED | numbers("dscale", "dshift"), 8 * IMAGE_SIZE
+        channels.sums(relu), {"dy": IMAGES} | IMAGE | SCALED | numbers("dscale", "dshift"), 8 * IMAGE_SIZE
     ),
     "channel_scale_backward": Case(
-        channel_scale.backward(relu), SLOPES | SCALED | numbers("offset", "tilt"), 9 * IMAGE_SIZE
+        channels.backward(relu), SLOPES | SCALED | numbers("offset", "tilt"), 9 * IMAGE_SIZE
     ),
     "batch_norm": Case(
         batch_norm.forward(relu),

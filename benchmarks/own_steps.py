@@ -6,26 +6,47 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from image_workloads import CLASSES, ImageNetwork
 from workloads import BETAS, EPS, LR, Operation, Perceptron, normal_numbers
 
 import fusegrad as fg
 from fusegrad.backend import Backend
 from fusegrad.backend.dtypes import dtype_of
+from fusegrad.cli import networks
 from fusegrad.ops import cross_entropy, layer_norm
 
 Calls = list[Callable[[], None]]
 
 
-def program_of(work: Perceptron, backend: str) -> Any:
-    """The training program of a perceptron, with the parameters that all libraries begin with."""
-    linears = [fg.layers.Linear(width, work.activation) for width in work.widths[1:-1]]
-    model = fg.Sequential(*linears, fg.layers.Linear(work.widths[-1]))
-    x, labels = fg.Input((work.batch, work.widths[0])), fg.Input((work.batch,), "int64")
+def program_of(work: Perceptron | ImageNetwork, backend: str) -> Any:
+    """The training program of a network, with the parameters that all libraries begin with."""
+    model, x, labels = model_of(work), fg.Input((work.batch, *work.sample)), fg.Input((work.batch,), "int64")
     loss = fg.losses.CrossEntropy()(model(x), labels)
-    arena = fg.ParamArena(model, precision=work.precision, backend=backend)
-    for layer, weight, bias in zip(model.layers, *work.initial(), strict=True):
-        layer.weight.value, layer.bias.value = weight, bias
+    arena = arena_of(model, work, backend)
     return fg.Program([x, labels], loss, arena, fg.optimizers.Adam(LR, betas=BETAS, eps=EPS))
+
+
+def evaluation_of(work: ImageNetwork, backend: str) -> Any:
+    """The program that evaluates it."""
+    model, x = model_of(work), fg.Input((work.batch, *work.sample))
+    scores = model(x)
+    return fg.Program([x], scores, arena_of(model, work, backend))
+
+
+def model_of(work: Perceptron | ImageNetwork) -> Any:
+    if isinstance(work, Perceptron):
+        linears = [fg.layers.Linear(width, work.activation) for width in work.widths[1:-1]]
+        return fg.Sequential(*linears, fg.layers.Linear(work.widths[-1]))
+    return networks.lenet(CLASSES) if work.name == "lenet" else networks.resnet20(CLASSES, work.blocks)
+
+
+def arena_of(model: Any, work: Perceptron | ImageNetwork, backend: str) -> Any:
+    """An arena with the parameters of the work; the model has been called once, which made them."""
+    arena = fg.ParamArena(model, precision=work.precision, backend=backend)
+    trained = [param for _, param in model.named_params() if param.trainable]
+    for param, value in zip(trained, work.first_values(), strict=True):
+        param.value = value
+    return arena
 
 
 def update_of(optimizer: Any, size: int, backend: str, precision: str = "float32") -> Any:
@@ -62,9 +83,7 @@ def classified(work: Operation, backend: Backend) -> list[tuple[Any, dict[str, A
 def normalised(work: Operation, backend: Backend) -> list[tuple[Any, dict[str, Any]]]:
     rows, columns = work.shape
     x, dy, y, dx = (plane(work, backend) for _ in range(4))
-    gamma, beta, dgamma, dbeta = (
-        backend.asarray(normal_numbers((columns,)).astype(dtype_of(work.dtype))) for _ in range(4)
-    )
+    gamma, beta, dgamma, dbeta = (numbers_on(backend, (columns,), work.dtype) for _ in range(4))
     kept = {"gamma": gamma, "mean": backend.zeros((rows,), "float32"), "rstd": backend.zeros((rows,), "float32")}
     return [
         (layer_norm.forward, {"x": x, "y": y, **kept, "beta": beta, "eps": 1e-5}),
@@ -73,9 +92,14 @@ def normalised(work: Operation, backend: Backend) -> list[tuple[Any, dict[str, A
 
 
 def plane(work: Operation, backend: Backend) -> Any:
-    return backend.asarray(normal_numbers(work.shape).astype(dtype_of(work.dtype)))
+    return numbers_on(backend, work.shape, work.dtype)
 
 
-def batch_on(program: Any, work: Perceptron) -> list[Any]:
+def numbers_on(backend: Backend, shape: tuple[int, ...], dtype: str) -> Any:
+    """Random numbers in the memory of the device."""
+    return backend.asarray(normal_numbers(shape).astype(dtype_of(dtype)))
+
+
+def batch_on(program: Any, work: Perceptron | ImageNetwork) -> list[Any]:
     """One batch in the memory of the device."""
     return [program.arena.backend.asarray(array) for array in work.data()]

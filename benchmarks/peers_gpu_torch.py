@@ -1,6 +1,6 @@
 """PyTorch on the rows of `workloads`: eager, compiled in three modes, and as a CUDA graph captured by hand.
 
-    python benchmarks/peers_gpu_torch.py eager|compile|reduce-overhead|max-autotune|graph
+    python benchmarks/peers_gpu_torch.py eager|compile|reduce-overhead|max-autotune|graph|convolutions
 
 Parameters and moments are float32 everywhere; "bfloat16" is autocast, "tf32" lets float32 products use TF32, and
 "float32" does not.  The optimizer is the fused AdamW without decay, which is Adam; inputs lie on the device.  Without a
@@ -14,8 +14,12 @@ from functools import partial
 from statistics import median
 from typing import Any
 
+from convolution_workloads import CONVOLUTIONS, Convolution
+from image_workloads import IMAGE_NETWORKS, ImageNetwork
 from peer_lines import LOSSES, Missing, Row, main, rates, rows_of
 from step_times import median_step
+from torch_convolutions import convolution
+from torch_training import Training, device_of
 from workloads import BETAS, EPS, LR, OPERATIONS, PERCEPTRONS, STEPS_AT_ONCE, Operation, Perceptron
 
 MODES = {"compile": "default", "reduce-overhead": "reduce-overhead", "max-autotune": "max-autotune"}
@@ -31,7 +35,10 @@ def rows(variant: str) -> Iterator[Row]:
         return
     rehearsed = not torch.cuda.is_available()
     yield "settings", partial(settings, variant)
-    yield from rows_of(PERCEPTRONS, partial(stepped, variant), rehearsed)
+    if variant == "convolutions":
+        yield from rows_of(CONVOLUTIONS, convolved, rehearsed)
+        return
+    yield from rows_of([*PERCEPTRONS, *IMAGE_NETWORKS], partial(stepped, variant), rehearsed)
     if variant in ("eager", "compile"):
         yield from rows_of(OPERATIONS, partial(operated, variant), rehearsed)
 
@@ -43,55 +50,18 @@ def settings(variant: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "device": device_of(torch).type,
         "variant": variant,
-        "tf32": "in rows called tf32, by torch.backends.cuda.matmul.allow_tf32",
+        "tf32": "in rows called tf32, by torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32",
+        "images": "channels last, torch.backends.cudnn.benchmark",
         "bfloat16": "autocast, parameters and moments in float32",
         "optimizer": "AdamW(fused=True, weight_decay=0)",
     }
-
-
-def device_of(torch: Any) -> Any:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def wait_of(torch: Any) -> Callable[[], None]:
     return torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
 
 
-class Training:
-    """A model with its optimizer and batch on the device."""
-
-    def __init__(self, torch: Any, work: Perceptron, capturable: bool) -> None:
-        self.torch, self.work, device = torch, work, device_of(torch)
-        torch.backends.cuda.matmul.allow_tf32 = work.precision == "tf32"
-        gelu = torch.nn.GELU(approximate="tanh")
-        activation = {"relu": torch.nn.ReLU(), "gelu_tanh": gelu}[work.activation]
-        layers = []
-        for weight, bias in zip(*work.initial(), strict=True):
-            linear = torch.nn.Linear(*weight.shape[::-1])
-            linear.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
-            layers += [linear, activation]
-        self.model = torch.nn.Sequential(*layers[:-1]).to(device)
-        self.x, self.labels = (torch.from_numpy(array).to(device) for array in work.data())
-        options = {"capturable": True} if capturable else {}
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), LR, betas=BETAS, eps=EPS, weight_decay=0.0, fused=True, **options
-        )
-
-    def loss(self) -> Any:
-        """In a compiled variant this is what is compiled."""
-        torch, mixed = self.torch, self.work.precision == "bfloat16"
-        with torch.autocast(self.x.device.type, torch.bfloat16, enabled=mixed, cache_enabled=False):
-            return torch.nn.functional.cross_entropy(self.model(self.x).float(), self.labels)
-
-    def step(self) -> Any:
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss()
-        loss.backward()
-        self.optimizer.step()
-        return loss.detach()
-
-
-def stepped(variant: str, work: Perceptron) -> dict[str, Any]:
+def stepped(variant: str, work: Perceptron | ImageNetwork) -> dict[str, Any]:
     import torch
 
     training = Training(torch, work, capturable=variant == "graph")
@@ -128,6 +98,15 @@ def timed(torch: Any, run: Callable[[], Any]) -> float:
     if torch.cuda.is_available():
         return median_step(run, wait_of(torch))
     return median_step(run, wait_of(torch), repeats=1, seconds=0.0)
+
+
+def convolved(work: Convolution) -> dict[str, Any]:
+    """Between events, as `operated`."""
+    import torch
+
+    run = convolution(torch, work)
+    run()
+    return rates(work, cold(torch, run) if torch.cuda.is_available() else timed(torch, run))
 
 
 def operated(variant: str, work: Operation) -> dict[str, Any]:
@@ -184,4 +163,4 @@ def layer_norm(torch: Any, work: Operation, prepared: Callable[[Any], Any]) -> C
 
 
 if __name__ == "__main__":
-    main({variant: partial(rows, variant) for variant in ("eager", "graph", *MODES)})
+    main({variant: partial(rows, variant) for variant in ("eager", "graph", "convolutions", *MODES)})

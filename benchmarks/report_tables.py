@@ -73,6 +73,7 @@ def gpu_tables(found: dict[str, Any]) -> dict[str, Table]:
         "models": models(found),
         "kernels": (["op", "time", "GB/s", "of a copy", "GFLOP/s"], kernels(found)),
         "products": (["product", "ours", "TFLOP/s", "cuBLASLt's speed"], products(found)),
+        "convolutions": (["convolution", "time", "TFLOP/s", "of the machine", "cuDNN / fusegrad"], convolutions(found)),
     }
     return {name: table for name, table in tables.items() if table[1]}
 
@@ -96,7 +97,8 @@ def checks(found: dict[str, Any]) -> list[list[str]]:
 
 def models(found: dict[str, Any]) -> Table:
     """Time of every row by every library."""
-    sections = [name for name in (*OWN, *PEERS) if any("us" in item for item in found.get(name, []))]
+    libraries = [name for name in (*OWN, *PEERS) if name != "torch-convolutions"]  # which have a table of their own
+    sections = [name for name in libraries if any("us" in item for item in found.get(name, []))]
     times = {name: {item["name"]: item["us"] for item in found[name] if "us" in item} for name in sections}
     shares = {row["row"]: row["of_machine"] for row in found.get("ratios", [])}
     lines = []
@@ -128,3 +130,14 @@ def kernels(found: dict[str, Any]) -> list[list[str]]:
 def products(found: dict[str, Any]) -> list[list[str]]:
     items = [item for item in found.get("gemm", []) if "ours" in item]
     return [[i["name"], i["ours"], figure(i["tflop_per_s"]), percent(i.get("by_library"))] for i in items]
+
+
+def convolutions(found: dict[str, Any]) -> list[list[str]]:
+    ratios = {row["row"]: row for row in found.get("ratios", [])}
+    lines = []
+    for item in found.get("convolutions", []):
+        if "us" in item:
+            row = ratios.get(item["name"], {})
+            shares = percent(row.get("of_machine")), figure(row.get("torch-convolutions"))
+            lines.append([item["name"], seconds(item["us"] / 1e6), figure(item["tflop_per_s"]), *shares])
+    return lines

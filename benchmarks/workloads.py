@@ -33,6 +33,10 @@ class Perceptron:
         return f"{spelled}, batch {self.batch}, {self.activation}, {self.precision}"
 
     @property
+    def sample(self):
+        return self.widths[:1]
+
+    @property
     def parameters(self):
         return sum(a * b + b for a, b in pairwise(self.widths))
 
@@ -53,6 +57,10 @@ class Perceptron:
         draws = ((b, a, generator.standard_normal((b, a), np.float32)) for a, b in pairwise(self.widths))
         weights = [draw * np.float32(np.sqrt(2 / a)) for b, a, draw in draws]
         return weights, [np.zeros(b, np.float32) for b in self.widths[1:]]
+
+    def first_values(self):
+        """The same, layer by layer."""
+        return [array for pair in zip(*self.initial(), strict=True) for array in pair]
 
     def data(self, batches=1):
         """Random rows, never zeros, which a GPU multiplies faster; and labels."""
@@ -114,7 +122,9 @@ OPERATIONS = [ADAM, CROSS_ENTROPY, LAYER_NORM]
 
 
 def shrunk(work):
-    """The same kind of work of a size for trying out."""
+    """The same kind of work of a size for trying out; what is not of this file knows it by itself."""
+    if not isinstance(work, Operation | Perceptron):
+        return work.shrunk()
     if isinstance(work, Operation):
         return replace(work, shape=(64, 104)[: len(work.shape)])
     return replace(work, widths=tuple(min(width, 8) for width in work.widths), batch=8)

@@ -2,7 +2,7 @@
 //
 // x (samples, groups · channels, *extents), y (samples, groups · rows, *places), both contiguous, for up to three axes.
 // Tiles, sums and their order are those of matmul_tile.cuh.  Blocks along x have one tile each: first columns, then
-// rows, then groups.
+// rows, then groups, then phases.
 #include "convolution.cuh"
 #include "finish.cuh"
 #include "matmul_tile.cuh"
@@ -77,12 +77,12 @@ __global__ void __launch_bounds__(PRODUCT_THREADS, LOOKING<T>) convolution_corre
     using Factor = Looked<Windows, TILE>;
     const Tile tile = tile_of_block<TILE, TILE>(rows, columns, groups);
     x += tile.inner * sweep.channels.by * sweep.plane;
-    weight += (blockIdx.y * static_cast<long long>(groups) + tile.inner) * rows * inner;
-    const Phase phase(phases, blockIdx.y);
+    weight += (tile.outer * groups + tile.inner) * rows * inner;
+    const Phase phase(phases, tile.outer);
     Sums<accumulator<T>, TILE> products = {};
     const Windows windows(sweep, phase, x, tile.column + Factor::line(), columns, inner);
-    add_product<TILE>(Groups<T, TILE, true>(weight, tile.row, rows, 0, inner, inner, 1), Factor(windows, 0), inner,
-                      products);
+    add_product<TILE>(Groups<T, TILE, true>(weight, tile.row, rows, 0, inner, inner, 1), Factor(windows, 0),
+                      phase.has_taps() ? inner : 0, products);
 
     const RowsOfPlaces<T, Y, GROUP> finish(sweep, phase, tile.inner, rows, bias, saved, residual, h, y, add);
     each_group<TILE>(tile, rows, columns, products, [&](int row, int column, int count, accumulator<T>* group, int) {

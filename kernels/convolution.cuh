@@ -9,7 +9,8 @@
 // For y = x * weight step is that of the windows, gap the dilation, -start the padding before x, and y has an element
 // for every place.  The gradient by x, where x here is dy and y is dx, is made of as many such sums as the product of
 // the strides, called phases: elements of dx that are a stride apart see dy through the same taps, which are only some
-// of the window's, one in so many as the stride says, or none.  The phase is the second index of a block.
+// of the window's, one in so many as the stride says, or none.  A block has one phase; blocks count tiles of the first
+// phase, then of the next.
 //
 // Sources below are such factors by rows, or columns, called lines; depth is the place along the inner axis.  A thread
 // has one line, and looks at N neighbours along the inner axis at a time: neighbouring threads have neighbouring lines.
@@ -49,7 +50,7 @@ struct Sweep {
 struct Phase {
     int first[AXES], start[AXES], first_tap[AXES], taps[AXES];
 
-    __device__ __forceinline__ Phase(const int* phases, int number) {
+    __device__ __forceinline__ Phase(const int* phases, long long number) {
         phases += number * 4 * AXES;
 #pragma unroll
         for (int i = 0; i < AXES; ++i) {
@@ -59,6 +60,9 @@ struct Phase {
             taps[i] = phases[3 * AXES + i];
         }
     }
+
+    // Whether there are taps, and with that something to sum.
+    __device__ __forceinline__ bool has_taps() const { return taps[0] > 0 && taps[1] > 0 && taps[2] > 0; }
 };
 
 // Where the element `at` of an array of these extents lies; -1 outside.

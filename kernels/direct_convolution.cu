@@ -7,23 +7,23 @@
 constexpr int THREADS = 256;
 
 // y = what finish.cuh makes of weight · windows, one thread for each of its elements: blocks count the places of all
-// samples first, `columns`, THREADS at a time, then rows, then groups.  The weight of a row, a channel and a tap of a
-// group is at row · weight_row + channel · weight_channel + tap.  The sum is over taps, then channels.
+// samples first, `columns`, THREADS at a time, then rows, then groups, then phases.  The weight of a row, a channel and a
+// tap of a group is at row · weight_row + channel · weight_channel + tap.  The sum is over taps, then channels.
 // Instances: direct_correlate<float, float>, direct_correlate<double, double>, direct_correlate<__half, float>,
 //  direct_correlate<__nv_bfloat16, __nv_bfloat16>
 template <class T, class Y>
 __global__ void __launch_bounds__(THREADS, 5) direct_correlate(
     const T* __restrict__ x, const T* __restrict__ weight, const struct Sweep sweep, const int* __restrict__ phases,
-    int rows, int columns, long long weight_row, long long weight_channel, const T* __restrict__ bias, const Y* saved,
-    const Y* residual, Y* h, Y* y, bool add) {
+    int rows, int columns, int groups, long long weight_row, long long weight_channel, const T* __restrict__ bias,
+    const Y* saved, const Y* residual, Y* h, Y* y, bool add) {
     const int across = (columns + THREADS - 1) / THREADS, line = blockIdx.x / across;
     const int column = blockIdx.x % across * THREADS + threadIdx.x, row = line % rows, channels = sweep.channels.by;
-    const long long group = line / rows;
+    const long long group = line / rows % groups;
     if (column >= columns) return;
     const Axis &front = sweep.axes[0], &high = sweep.axes[1], &wide = sweep.axes[2];
     x += group * channels * sweep.plane;
     weight += group * rows * channels * front.kernel * high.kernel * wide.kernel + row * weight_row;
-    const Phase phase(phases, blockIdx.y);
+    const Phase phase(phases, line / rows / groups);
     const WindowAtPlace<T> window(sweep, phase, x, column, columns, 0);
     accumulator<T> sum = 0;
     for (int i = 0; i < phase.taps[0]; ++i)

@@ -1,7 +1,6 @@
 // Noise upon elements: draw and sum, or draw and product, in one launch.
 //
-// Both kernels: thread i of the grid has elements 4i .. 4i + 3 of n, the four words of counter i.  y may be x: a thread
-// reads its elements before it writes them.
+// Both kernels: thread i of the grid has elements 4i .. 4i + 3 of n, the four words of counter i.
 #include "fours.cuh"
 #include "grid.cuh"
 #include "normal.cuh"
@@ -11,7 +10,7 @@ constexpr int THREADS = 256;
 // y = x + std z with z ~ N(0, 1).
 template <class T>
 __global__ void __launch_bounds__(THREADS)
-    noise_plus(const T* x, T* y, long long n, const unsigned long long* __restrict__ seed,
+    noise_plus(const T* __restrict__ x, T* __restrict__ y, long long n, const unsigned long long* __restrict__ seed,
                unsigned long long seed_number, const unsigned long long* __restrict__ step,
                unsigned long long step_number, unsigned node, accumulator<T> std) {
     using A = accumulator<T>;
@@ -28,7 +27,7 @@ __global__ void __launch_bounds__(THREADS)
 // y = x (1 + std z) with z ~ N(0, 1).
 template <class T>
 __global__ void __launch_bounds__(THREADS)
-    noise_times(const T* x, T* y, long long n, const unsigned long long* __restrict__ seed,
+    noise_times(const T* __restrict__ x, T* __restrict__ y, long long n, const unsigned long long* __restrict__ seed,
                 unsigned long long seed_number, const unsigned long long* __restrict__ step,
                 unsigned long long step_number, unsigned node, accumulator<T> std) {
     using A = accumulator<T>;

@@ -1,7 +1,7 @@
 // The products of convolutions on tensor cores, without a buffer of windows: see convolution.cuh.
 //
 // Shapes are those of convolution.cu; sums are of float, and factors that are float are rounded to tf32.  Blocks along
-// x have one tile each, of tensor_tile.cuh.
+// x have one tile each, of tensor_tile.cuh, phase by phase.
 #include "convolution.cuh"
 #include "finish.cuh"
 #include "tensor_tile.cuh"
@@ -56,12 +56,13 @@ __global__ void __launch_bounds__(TENSOR_THREADS<COLUMNS>, TENSOR_BLOCKS<COLUMNS
     extern __shared__ __align__(128) unsigned char memory[];
     const Tile tile = tile_of_block<ROWS, COLUMNS>(rows, columns, groups);
     x += tile.inner * sweep.channels.by * sweep.plane;
-    weight += (blockIdx.y * static_cast<long long>(groups) + tile.inner) * rows * inner;
-    const Phase phase(phases, blockIdx.y);
+    weight += (tile.outer * groups + tile.inner) * rows * inner;
+    const Phase phase(phases, tile.outer);
     Fragments<ROWS, COLUMNS> products = {};
     sum_tile<T, ROWS, COLUMNS, STAGES>(
         Chunks<T, ROWS, true, TENSOR_THREADS<COLUMNS>>(weight, tile.row, rows, 0, inner, inner, 1),
-        Factor(Windows(sweep, phase, x, tile.column + Factor::line(), columns, inner), 0), inner, memory, products);
+        Factor(Windows(sweep, phase, x, tile.column + Factor::line(), columns, inner), 0),
+        phase.has_taps() ? inner : 0, memory, products);
 
     const RowsOfPlaces<T, Y, N> finish(sweep, phase, tile.inner, rows, bias, saved, residual, h, y, add);
     const int column = tile.column + lane_column<COLUMNS, N>(), count = min(N, columns - column);

@@ -70,8 +70,9 @@ def test_a_device_clock_times_cold_calls_and_rows_of_calls():
 
 def test_bytes_are_those_that_an_op_has_to_move(monkeypatch):
     monkeypatch.setenv("FUSEGRAD_BENCH_SIZE", "small")
-    from bench_ops import CASES, N
+    from bench_ops import CASES
     from op_arrays import make, size
+    from op_sizes import N
 
     counted = {
         name: (case.nbytes(arrays), size(tuple(arrays.values())))

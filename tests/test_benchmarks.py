@@ -10,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from op_names import all_names, name_of
 
 from fusegrad import layers
+from fusegrad.backend import resolve
+from fusegrad.graph import GraphError
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -25,7 +28,7 @@ def suite(monkeypatch):
     before = set(sys.modules)
     yield lambda name: runpy.run_path(str(BENCHMARKS / f"{name}.py"))
     for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == BENCHMARKS:
+        if BENCHMARKS in Path(getattr(sys.modules[name], "__file__", None) or "").parents:
             del sys.modules[name]
 
 
@@ -37,12 +40,76 @@ def test_the_step_by_hand_and_the_engines_give_the_same_bits(suite):
 
 
 def test_every_op_is_timed(suite):
-    timed = {name_of(case.op) for case in suite("bench_ops")["CASES"].values()}
-    assert all_names() - timed == set()
+    found = suite("bench_ops")
+    assert all_names() - {name_of(case.op) for case in found["CASES"].values()} == set()
+    assert len(found["CASES"]) == sum(len(theme.CASES) for theme in found["THEMES"])  # names are of one case each
 
 
-def test_every_layer_is_timed(suite):
-    assert set(suite("bench_layers")["LAYERS"]) == set(layers.__all__)
+def test_every_layer_is_timed(suite, monkeypatch):
+    monkeypatch.setenv("FUSEGRAD_BENCH_SIZE", "small")
+    timed = suite("bench_layers")
+    assert set(timed["GIVEN"]) <= set(layers.__all__)
+    failed = {name: why for name in layers.__all__ if (why := failure(timed, name))}
+    assert failed == {}, "bench_layers.GIVEN is to say how these are made, and what they are given"
+
+
+def failure(timed, name):
+    """Why a layer cannot be made, or what is wrong with its gradients; None for one that is timed."""
+    try:
+        program, batch = timed["program_of"](name, resolve("cpu"))
+    except (TypeError, GraphError) as error:
+        return str(error)
+    program.forward(*batch)
+    program.backward()
+    gradients = [program.arena.grad, *map(program.gradient, program.gradients_of)]
+    whole = all(np.isfinite(gradient).all() for gradient in gradients)
+    return None if whole and min(timed["costs"](program)) > 0 else "gradients are not finite, or nothing was computed"
+
+
+def test_image_networks_start_from_the_parameters_of_the_library(suite):
+    works, first_parameters = suite("image_workloads"), suite("peer_rows")["first_parameters"]
+    for name in ("lenet", "resnet20"):
+        values = works["ImageNetwork"](name, 2, (1, 28, 28)).first_values()
+        assert [value.shape for value in values] == [value.shape for value in first_parameters(name)]
+
+
+def test_resnet20_needs_the_products_of_its_paper(suite):
+    resnet = suite("image_workloads")["RESNET"]
+    # 40.8 million multiply-adds, as He et al. (2016) count for 20 layers but with shortcuts of 1 x 1
+    assert resnet.forward_flops / resnet.batch == pytest.approx(2 * 40.8e6, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["LENET", "RESNET"])
+def test_image_networks_compute_the_losses_of_pytorch(suite, name):
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra peers)")
+    work = suite("image_workloads")[name].shrunk()
+    from own_steps import batch_on, program_of
+    from torch_training import Training
+
+    training, program = Training(torch, work, capturable=False), program_of(work, "cpu")
+    batch = batch_on(program, work)
+    theirs, ours = ([float(step()) for _ in range(3)] for step in (training.step, lambda: program.step(*batch)))
+    assert ours == pytest.approx(theirs, rel=2e-5)
+
+
+@pytest.mark.parametrize("layout", ["forward", "input gradient", "weight gradient"])
+def test_convolutions_are_those_of_pytorch(suite, monkeypatch, layout):
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra peers)")
+    monkeypatch.setenv("FUSEGRAD_BACKEND", "emulated")
+    work = suite("convolution_workloads")["Convolution"](layout, 2, 4, 8, 3, 5, "float32")
+    from on_gpu import convolutions
+    from torch_convolutions import convolution
+
+    result = convolutions.arrays_of(work)
+    with convolutions.device().using_stream():
+        convolutions.bound(work, result)()
+    ours = convolutions.device().to_numpy(list(result.values())[-1])
+    theirs = next(array for array in as_tuple(convolution(torch, work)()) if array is not None)
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-5, atol=1e-4)
+
+
+def as_tuple(result):
+    return result if isinstance(result, tuple) else (result,)
 
 
 class ByHand:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mnist_files import put_mnist
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,6 +29,10 @@ def test_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for variable in variables.split():
         monkeypatch.setenv(*variable.split("=", 1))
     words = shlex.split(rest)
+    if "--data" in words:
+        folder = tmp_path / words[words.index("--data") + 1]
+        folder.mkdir()
+        put_mnist(folder)
     short = ["--epochs", "1"] if words[0] == "train" else []  # the last of two equal options counts
     run([sys.executable, "-m", "fusegrad", *words, *short], tmp_path)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import fusegrad as fg
+from fusegrad.cli.networks import resnet20
 from on_gpu.device import BACKEND, REHEARSED, Found, Items
 
 STEPS = 2 if REHEARSED else 10
@@ -23,7 +24,7 @@ PRECISIONS = "tf32", "bfloat16", "float16"
 def capture() -> Items:
     from networks import NETWORKS, mlp
 
-    for build in NETWORKS:
+    for build in (*NETWORKS, images):
         yield f"{build.__name__}, Adam", lambda build=build: same_bits(build, fg.optimizers.Adam, "float32")
     for name, make in OPTIMIZERS.items():
         yield f"mlp, {name}", lambda make=make: same_bits(mlp, make, "float32")
@@ -33,6 +34,14 @@ def capture() -> Items:
         yield f"{STEPS} steps in one launch, {precision}", lambda precision=precision: several_at_once(precision)
 
 
+def images() -> Any:
+    """A small ResNet, whose normalisation keeps statistics of its batches."""
+    from networks import Goal, Network
+
+    model, x, labels = resnet20(10, blocks=1), fg.Input((4, 3, 8, 8)), fg.Input((4,), "int64")
+    return Network(model, [Goal([x, labels], fg.losses.CrossEntropy()(model(x), labels), model)])
+
+
 def same_bits(build: Callable[[], Any], make: Callable[[], Any], precision: str) -> Found:
     """Losses and parameters of eager and captured programs after the same batches."""
     eager, captured = (trained(build(), make, precision, is_captured) for is_captured in (False, True))
@@ -40,7 +49,7 @@ def same_bits(build: Callable[[], Any], make: Callable[[], Any], precision: str)
 
 
 def trained(network: Any, make: Callable[[], Any], precision: str, is_captured: bool) -> list[Any]:
-    """The losses of all players at every step, and the parameters in the end."""
+    """The losses of all players at every step, and in the end the parameters and what layers keep beside them."""
     arena = fg.ParamArena(network.module, precision=precision, backend=BACKEND)
     programs = network.programs(arena, make)
     if is_captured:
@@ -48,7 +57,7 @@ def trained(network: Any, make: Callable[[], Any], precision: str, is_captured: 
             program.capture()
     pairs = list(zip(programs, network.goals, strict=True))
     losses = [float(program.step(*goal.batch(seed))) for seed in range(STEPS) for program, goal in pairs]
-    return [np.array(losses), arena.backend.to_numpy(arena.value)]
+    return [np.array(losses), *map(arena.backend.to_numpy, (arena.value, arena.state))]
 
 
 def several_at_once(precision: str) -> Found:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import fusegrad as fg
 from fusegrad.backend.dtypes import dtype_of
+from fusegrad.cli import networks
 from on_gpu.device import BACKEND, REHEARSED, Found, Items, device
 
 HALVES = "float16", "bfloat16"
-STEPS = 10 if REHEARSED else 50  # of training
+STEPS, IMAGE_STEPS = (10, 3) if REHEARSED else (50, 10)  # of training
 
 
 def primitives() -> Items:
@@ -63,20 +65,33 @@ def errors_of(op: Any, cases: Any, dtype: str) -> Found:
 
 def training() -> Items:
     """The losses of the first steps on the GPU beside those on the CPU."""
-
-    def digits() -> Found:
-        losses = {backend: first_losses(backend) for backend in ("cpu", BACKEND)}
-        error = np.abs(np.divide(losses[BACKEND], losses["cpu"]) - 1).max()
-        return {"steps": len(losses["cpu"]), "error": float(error)}
-
-    yield "digits", digits
+    yield "digits", lambda: compared(perceptron, (64, 64), STEPS)
+    yield "images", lambda: compared(convolutional, (16, 1, 8, 8), IMAGE_STEPS)
 
 
-def first_losses(backend: str) -> list[float]:
-    """Of a small network with dropout on random numbers, by one optimizer step after the other."""
+def compared(build: Callable[[], Any], shape: tuple[int, ...], steps: int) -> Found:
+    """The largest difference between losses, relative."""
+    losses = {backend: first_losses(backend, build(), shape, steps) for backend in ("cpu", BACKEND)}
+    error = np.abs(np.divide(losses[BACKEND], losses["cpu"]) - 1).max()
+    return {"steps": steps, "error": float(error)}
+
+
+def first_losses(backend: str, model: Any, shape: tuple[int, ...], steps: int) -> list[float]:
+    """Of a model on random numbers, by one optimizer step after the other."""
     generator = np.random.default_rng(0)
-    x, target = generator.standard_normal((64, 64)).astype("float32"), generator.integers(0, 10, 64)
-    layers = fg.layers
-    model = fg.Sequential(layers.Linear(64, "gelu"), layers.Dropout(0.2), layers.Linear(64, "relu"), layers.Linear(10))
+    x, target = generator.standard_normal(shape).astype("float32"), generator.integers(0, 10, shape[0])
     trainer = fg.Trainer(model, fg.losses.CrossEntropy(), fg.optimizers.AdamW(1e-3), backend=backend)
-    return [float(trainer.step(x, target)) for _ in range(STEPS)]
+    return [float(trainer.step(x, target)) for _ in range(steps)]
+
+
+def perceptron() -> Any:
+    """With dropout."""
+    layers = fg.layers
+    return fg.Sequential(layers.Linear(64, "gelu"), layers.Dropout(0.2), layers.Linear(64, "relu"), layers.Linear(10))
+
+
+def convolutional() -> Any:
+    """LeNet for images of 8 x 8, normalised after its first convolution."""
+    lenet = networks.lenet(10, kernel=3, padding=1)
+    first, *others = lenet.layers
+    return fg.Sequential(first, fg.layers.BatchNorm(), *others)

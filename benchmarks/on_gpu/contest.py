@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clocks import graph_of
+from image_workloads import IMAGE_NETWORKS, ImageNetwork
 from own_steps import batch_on, calls_of, program_of
 from step_times import median_step
 from workloads import OPERATIONS, PERCEPTRONS, STEPS_AT_ONCE, Operation, Perceptron, shrunk
@@ -12,17 +13,18 @@ from workloads import OPERATIONS, PERCEPTRONS, STEPS_AT_ONCE, Operation, Percept
 from on_gpu.device import BACKEND, REHEARSED, Found, Items, device, timed
 
 LOSSES = 3
+NETWORKS = [*PERCEPTRONS, *IMAGE_NETWORKS]
 
 
 def eager() -> Items:
-    for work in PERCEPTRONS:
+    for work in NETWORKS:
         yield str(work), lambda work=work: stepped(small(work), is_captured=False)
     for work in OPERATIONS:
         yield str(work), lambda work=work: operated(small(work), is_captured=False)
 
 
 def captured() -> Items:
-    for work in PERCEPTRONS:
+    for work in NETWORKS:
         yield str(work), lambda work=work: stepped(small(work), is_captured=True)
     for work in OPERATIONS:
         yield str(work), lambda work=work: operated(small(work), is_captured=True)
@@ -30,7 +32,7 @@ def captured() -> Items:
 
 def several() -> Items:
     """Steps over a data set on the device, in one launch."""
-    for work in PERCEPTRONS:
+    for work in NETWORKS:
         yield str(work), lambda work=work: many_steps(small(work))
 
 
@@ -38,7 +40,7 @@ def small(work: Any) -> Any:
     return shrunk(work) if REHEARSED else work
 
 
-def stepped(work: Perceptron, is_captured: bool) -> Found:
+def stepped(work: Perceptron | ImageNetwork, is_captured: bool) -> Found:
     """A step on a batch that lies on the device."""
     program = program_of(work, BACKEND)
     batch = batch_on(program, work)
@@ -48,7 +50,7 @@ def stepped(work: Perceptron, is_captured: bool) -> Found:
     return rates(work, step_seconds(lambda: program.step(*batch))) | {"losses": losses}
 
 
-def many_steps(work: Perceptron) -> Found:
+def many_steps(work: Perceptron | ImageNetwork) -> Found:
     program = program_of(work, BACKEND)
     launched = program.capture(steps=STEPS_AT_ONCE, data=work.data(STEPS_AT_ONCE))
     return rates(work, step_seconds(launched.run) / STEPS_AT_ONCE)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from convolution_workloads import CONVOLUTIONS
+from image_workloads import IMAGE_NETWORKS
 from workloads import ADAM, CROSS_ENTROPY, LAUNCH_BOUND, OPERATIONS, PERCEPTRONS, WIDE
 
 from on_gpu.plan import OWN, PEERS
 
 Found = dict[str, list[dict[str, Any]]]
 ALLOWED = {"float32": 1e-5, "tf32": 1e-3, "bfloat16": 4e-3}  # between first losses, relative
-WORKS = {str(work): work for work in (*PERCEPTRONS, *OPERATIONS)}
+NETWORKS = [*PERCEPTRONS, *IMAGE_NETWORKS]
+WORKS = {str(work): work for work in (*NETWORKS, *OPERATIONS, *CONVOLUTIONS)}
+TIMED = *OWN, "convolutions"  # the sections of ours that others have rows of
 COMPILED = "torch-compile", "torch-reduce-overhead", "torch-max-autotune"
 
 
@@ -32,8 +36,8 @@ def fastest(found: Found, sections: Any, row: str) -> float | None:
 def ratios(found: Found) -> list[dict[str, Any]]:
     """For every row and peer, how many times as long the peer takes as the fastest of ours."""
     rows = []
-    for row in dict.fromkeys(item["name"] for section in OWN for item in found.get(section, [])):
-        ours = fastest(found, OWN, row)
+    for row in dict.fromkeys(item["name"] for section in TIMED for item in found.get(section, [])):
+        ours = fastest(found, TIMED, row)
         theirs = {peer: microseconds(found, peer, row) for peer in PEERS}
         if ours:
             times_as_long = {peer: time / ours for peer, time in theirs.items() if time}
@@ -87,7 +91,7 @@ def measured_targets(found: Found) -> Iterator[tuple[str, float | None, Any]]:
 
 def furthest(found: Found) -> float | None:
     """The largest spread of first losses, as a share of what the precision of the row allows."""
-    pairs = [(spread(found, str(work)), ALLOWED[work.precision]) for work in PERCEPTRONS]
+    pairs = [(spread(found, str(work)), ALLOWED[work.precision]) for work in NETWORKS]
     return max((apart / allowed for apart, allowed in pairs if apart is not None), default=None)
 
 

@@ -41,6 +41,11 @@ def test_a_struct_is_passed_by_value():
     assert (sizes.name, sizes.dtype, sizes.is_array) == ("sizes", "struct", False)
 
 
+def test_a_pointer_to_structs_is_an_error():
+    with pytest.raises(ValueError, match="sizes, points to a struct"):
+        parameters("__global__ void f(const struct Sizes* sizes) {}", "f")
+
+
 def test_sums_of_double_are_double():
     assert of("norm_forward<double, 32>")[1] == ("mean", "float64", True)
 

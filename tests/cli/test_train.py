@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mnist_files import put_mnist
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
@@ -108,10 +109,10 @@ def test_precision_and_skipped_steps_are_told(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "history.json").read_text())[0]["skipped_steps"] == 0
 
 
-def test_a_run_from_before_there_were_precisions_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_run_from_before_there_were_precisions_and_models_is_gone_on_with(tmp_path: Path) -> None:
     first = train(tmp_path)
     options = json.loads((tmp_path / "options.json").read_text())
-    assert options.pop("precision") == "float32"
+    assert (options.pop("precision"), options.pop("model")) == ("float32", "mlp")
     (tmp_path / "options.json").write_text(json.dumps(options))
     again = train(tmp_path, "--resume")
     assert again["precision"] == "float32" and again["test_loss"] == first["test_loss"]
@@ -181,21 +182,7 @@ def test_version() -> None:
     assert fusegrad("--version").stdout.strip() == fg.__version__
 
 
-def idx(array: Any) -> bytes:
-    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
-
-
-def put_mnist(folder: Path, rows: int = 100) -> None:
-    """The test part of a data set in which the place of a bar tells the class."""
-    labels = (np.arange(rows) % 10).astype("uint8")
-    images = np.random.default_rng(0).integers(0, 60, (rows, 28, 28), "uint8")
-    for image, label in zip(images, labels, strict=True):
-        image[4 + 2 * label : 6 + 2 * label, 4:24] = 255
-    (folder / "t10k-images-idx3-ubyte").write_bytes(idx(images))
-    (folder / "t10k-labels-idx1-ubyte").write_bytes(idx(labels))
-
-
-@pytest.mark.parametrize("model", ["lenet", "resnet20", "mlp"])
+@pytest.mark.parametrize("model", ["lenet", "resnet20"])
 def test_networks_for_images_train_on_mnist_files(tmp_path: Path, model: str) -> None:
     put_mnist(tmp_path)
     words = ["train", "mnist", "--data", str(tmp_path), "--model", model, "--epochs", "1", "--json"]
@@ -203,8 +190,16 @@ def test_networks_for_images_train_on_mnist_files(tmp_path: Path, model: str) ->
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout)
     assert (figures["model"], figures["epochs"]) == (model, 1)
-    result = fusegrad(*words[:6], "--out", str(tmp_path / "run"), "--resume", "--json")
-    assert result.returncode == 0 and json.loads(result.stdout)["loss"] == figures["loss"]
+
+
+def test_a_resumed_run_keeps_its_model(tmp_path: Path) -> None:
+    put_mnist(tmp_path)
+    words = ["train", "mnist", "--data", str(tmp_path), "--json", "--out", str(tmp_path / "run")]
+    first = fusegrad(*words, "--model", "mlp", "--epochs", "1")
+    again = fusegrad(*words, "--resume")
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    figures, same = json.loads(first.stdout), json.loads(again.stdout)
+    assert (same["model"], same["loss"]) == ("mlp", figures["loss"])
 
 
 def test_lenet_learns_digits(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ ONE = {
     "doubled": Doubled(),
     "dropout": Dropout(0.3),
     "take": lambda x: Concat(axis=0)(x[1:], x[:1]),
-    "row": lambda x: x - x[:1],
+    "row": lambda x: x[:1] - x,
 }
 TWO = {
     "add": lambda a, b: a + b,
@@ -271,8 +271,20 @@ def test_a_sum_under_an_activation_hands_one_gradient_to_both_parts():
 def test_what_is_added_to_while_its_twin_is_read_is_a_copy():
     x = Input((4, 6))
     a, b = Square()(x), Square()(x)
-    loss = Square()(a + b).sum() + Square()(a).sum()
+    y = a + b
+    loss = Square()(a).sum() + Square()(y).sum()  # of which backward passes come in reverse order
     program = Program([x], loss, ParamArena([]), gradients_of=[x, b])
+    assert shares(program, y.grad, a.grad)
+    assert not shares(program, a.grad, b.grad)
+
+
+def test_what_a_pass_adds_to_is_not_what_it_reads():
+    x, first, second = Input((4, 6)), Linear(6), Linear(6)
+    a = first(x)
+    b = second(a)  # whose backward pass reads the gradient of b and adds to that of a
+    y = a + b
+    program = Program([x], Square()(y).sum(), ParamArena([first, second]), optimizers.SGD())
+    assert shares(program, y.grad, a.grad)
     assert not shares(program, a.grad, b.grad)
 
 

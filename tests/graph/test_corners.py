@@ -344,3 +344,20 @@ def test_a_step_that_fails_counts_no_update_and_allows_none():
     with pytest.raises(GraphError, match="update expects a backward pass"):
         program.update()
     np.testing.assert_array_equal(layer.weight.value, before)
+
+
+def test_a_backward_pass_that_fails_is_not_made_again_over_what_it_has_overwritten():
+    layer, fragile, x = Linear(3, "tanh"), Fragile(), Input((4, 3))
+    y = layer(fragile(x))
+    program = Program([x], (y * y).sum(), ParamArena(layer), gradients_of=[x])
+    program.forward(np.ones((4, 3)))
+    fragile.breaks = True
+    with pytest.raises(RuntimeError, match="broken"):
+        program.backward()
+    fragile.breaks = False
+    for read in (program.backward, lambda: program.gradient(x)):
+        with pytest.raises(GraphError, match="forward must run first"):
+            read()
+    program.forward(np.ones((4, 3)))
+    program.backward()
+    assert np.isfinite(program.gradient(x)).all()

@@ -152,10 +152,10 @@ def test_stop_gradient_passes_the_values_on():
 X = Input((3, 4), name="x")
 REFUSED = {
     "Add expects shapes that broadcast, got (3, 4) and (3,)": lambda: X + Input((3,)),
-    "Multiply expects two floating-point inputs of dtype float32, got (3, 4) float64": lambda: (
+    "Multiply expects floating-point inputs of one dtype, got (3, 4) float32 and (3, 4) float64": lambda: (
         X * Input((3, 4), "float64")
     ),
-    "Subtract expects two floating-point inputs of dtype int32, got (3,) int32": lambda: (
+    "Subtract expects floating-point inputs of one dtype, got (3,) int32 and (3,) int32": lambda: (
         Input((3,), "int32") - Input((3,), "int32")
     ),
     "arithmetic on a Value expects a number or a Value, got str": lambda: X + "1",
@@ -166,8 +166,13 @@ REFUSED = {
     "MatMul expects Values (see fg.Input), got ndarray": lambda: X @ np.ones((4, 2)),
     "Take expects an index that (3, 4) has, got (5,)": lambda: X[5],
     "Take expects an index of integers, slices and …, got [0, 1]": lambda: X[[0, 1]],
+    "Take expects an index of integers, slices and …, got True": lambda: X[True],
+    "Take expects an index that (3, 4) has, got (slice(1.5, None, None),): slice": lambda: X[1.5:],
+    "Take expects an index that (3, 4) has, got (slice(None, None, 0),): slice step": lambda: X[::0],
     "Take expects an index that leaves something, got (slice(2, 2, None),)": lambda: X[2:2],
     "Total expects axes that 2 axes have, got 2": lambda: X.sum(axis=2),
+    "Total expects axes that 2 axes have, got rows": lambda: X.sum(axis="rows"),
+    "Total expects axes that 2 axes have, got (0, 1.5)": lambda: X.mean(axis=(0, 1.5)),
     "Total expects floating-point input, got (3,) int64": lambda: Input((3,), "int64").mean(),
     "Reshape expects a shape of 12 elements for (3, 4), got (5, 2)": lambda: X.reshape(5, 2),
 }

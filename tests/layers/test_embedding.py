@@ -45,7 +45,11 @@ def test_an_index_without_a_row_is_refused(wrong):
     ("make", "message"),
     [
         (lambda: Embedding(0, 3), r"Embedding expects a positive count and width, got \(0, 3\)"),
+        (lambda: Embedding(2.5, 3), r"Embedding expects a positive count and width, got \(2.5, 3\)"),
         (lambda: Embedding(5, 3, padding=5), "Embedding expects padding in 0 .. 4 or None, got 5"),
+        (lambda: Embedding(5, 3, padding=1.5), "Embedding expects padding in 0 .. 4 or None, got 1.5"),
+        (lambda: Embedding(5, 3, dtype="int32"), 'Embedding expects dtype "float32" or "float64", got \'int32\''),
+        (lambda: Embedding(5, 3)(Input((2,), "bool")), r"Embedding\(5, 3\) expects integers, got \(2,\) bool"),
         (lambda: Embedding(5, 3)(Input((2,))), r"Embedding\(5, 3\) expects integers, got \(2,\) float32"),
     ],
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers.outcomes import check_like_torch, numbers, outcome, prediction
+from layers.outcomes import check_like_torch, numbers, outcome
 
 from fusegrad import expr
 from fusegrad.graph import GraphError, Input
 from fusegrad.layers import GEGLU, GLU, Gated, Maxout, PReLU, ReGLU, SwiGLU
-from fusegrad.ops import gated
+from fusegrad.ops import gated, maxout
 
 shapes = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 settled = settings(derandomize=True, deadline=None, max_examples=10)
@@ -65,9 +67,21 @@ def test_the_gradient_goes_to_the_first_of_the_largest():
     np.testing.assert_array_equal(found.gradients[0], [[0, a, 0, b, 0, 0]])
 
 
-def test_maxout_of_nan_is_nan():
-    x = np.array([[1, np.nan, 2, 1]], "float32")
-    np.testing.assert_array_equal(prediction(Maxout(2), x), [[np.nan, 2]])
+@pytest.mark.parametrize("backend", ["cpu", "emulated"])
+def test_maxout_of_nan_is_nan(backend):
+    x = np.array([[1, np.nan, 2, 1], [np.nan, 0, 1, np.inf]], "float32")
+    np.testing.assert_array_equal(outcome(Maxout(2), x, backend=backend).y, [[np.nan, 2], [np.nan, np.inf]])
+
+
+def test_maxout_takes_no_memory_in_a_step():
+    x, y, which = numbers(400, 600), np.empty((400, 300), "float32"), np.empty((400, 300), "uint8")
+    calls = maxout.forward.bound("numpy", x, y, which, 2, 1), maxout.backward.bound("numpy", y, which, x, 2, 1)
+    for call in calls:
+        tracemalloc.start()
+        call()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < which.nbytes // 2
 
 
 def test_a_gate_may_be_any_formula_under_any_names():

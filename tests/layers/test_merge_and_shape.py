@@ -131,16 +131,37 @@ def test_shapes_that_do_not_fit_are_named(layer, shapes, message):
     [
         (lambda: Split(0), "Split expects a number of parts, or their extents, got 0"),
         (lambda: Split((2, 0)), r"Split expects a number of parts, or their extents, got \(2, 0\)"),
+        (lambda: Split(2.0), "Split expects a number of parts, or their extents, got 2.0"),
+        (lambda: Split(True), "Split expects a number of parts, or their extents, got True"),
+        (lambda: Split(2, 1.0)(Input((2, 4))), r"Split\(2, axis=1.0\) expects an axis that 2 axes have, got 1.0"),
+        (lambda: Concat("rows")(Input((2, 4))), r"Concat\(axis=rows\) expects an axis that 2 axes have, got rows"),
+        (lambda: Flatten()(Input(())), r"Flatten expects input \(batch, …\), got \(\) float32"),
+        (lambda: Flatten()(3), r"Flatten expects a Value \(see fg.Input\), got int"),
+        (lambda: Reshape(True, 8), r"Reshape expects integers, one by one or in a tuple, got \(True, 8\)"),
+        (lambda: Transpose(True, False), r"Transpose expects integers, one by one or in a tuple, got \(True, False\)"),
         (lambda: Transpose("ab"), r"Transpose expects integers, one by one or in a tuple, got \('ab',\)"),
         (lambda: Pad((1,), "mirror"), "Pad expects one of the modes constant, reflect, edge, wrap, got 'mirror'"),
         (lambda: Pad(1), r"Pad expects padding for each of the last axes, such as \(1, \(2, 0\)\), got 1"),
         (lambda: Pad([(1, 2, 3)]), r"Pad expects a whole number or a pair of them for each axis, got \(1, 2, 3\)"),
+        (lambda: Pad((True,)), "Pad expects a whole number or a pair of them for each axis, got True"),
+        (lambda: Pad((1,), value=None), "Pad expects a number as value, got None"),
         (lambda: Pad((-1,), "edge"), r'Pad\(.*"edge"\) expects numbers of at least 0, but for the mode constant, got'),
     ],
 )
 def test_arguments_that_do_not_fit_are_named(make, message):
     with pytest.raises(GraphError, match=message):
         make()
+
+
+def test_numbers_of_numpy_are_numbers():
+    one, two, four = map(np.int64, (1, 2, 4))
+    x = numbers(2, 4)
+    np.testing.assert_array_equal(run(lambda x: Concat(one)(*Split(two, one)(x)), x), x)
+    np.testing.assert_array_equal(run(Reshape(four, 2), x), x.reshape(4, 2))
+    np.testing.assert_array_equal(run(Transpose(one, 0), x), x.T)
+    np.testing.assert_array_equal(run(Pad((one,)), x), np.pad(x, ((0, 0), (1, 1))))
+    np.testing.assert_array_equal(run(lambda x: x[one, : np.int64(3)], x), x[1, :3])
+    np.testing.assert_array_equal(run(lambda x: x.sum(one), x), x.sum(1))
 
 
 def test_pad_refuses_integers():

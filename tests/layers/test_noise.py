@@ -7,7 +7,7 @@ import pytest
 from layers.outcomes import numbers, outcome, prediction
 
 from fusegrad.graph import GraphError, Input
-from fusegrad.layers import GaussianDropout, GaussianNoise, SpatialDropout, StochasticDepth
+from fusegrad.layers import Dropout, GaussianDropout, GaussianNoise, SpatialDropout, StochasticDepth
 
 ONES = np.ones((40, 30, 4, 5), "float32")
 
@@ -95,7 +95,10 @@ def test_a_gpu_has_the_same_noise_but_for_the_last_digits(layer):
         (lambda: SpatialDropout(1.0), "SpatialDropout expects 0 <= rate < 1, got 1.0"),
         (lambda: StochasticDepth(-0.1), "StochasticDepth expects 0 <= rate < 1, got -0.1"),
         (lambda: StochasticDepth(0.1, "rows"), 'StochasticDepth expects mode "row" or "batch", got \'rows\''),
+        (lambda: Dropout("0.5"), "Dropout expects 0 <= rate < 1, got 0.5"),
         (lambda: GaussianNoise(-1), "GaussianNoise expects std >= 0, got -1"),
+        (lambda: GaussianNoise(None), "GaussianNoise expects std >= 0, got None"),
+        (lambda: GaussianNoise(np.inf), "GaussianNoise expects std >= 0, got inf"),
         (lambda: GaussianDropout(1), "GaussianDropout expects 0 <= rate < 1, got 1"),
         (
             lambda: SpatialDropout()(Input((3,))),

@@ -124,6 +124,7 @@ LAYERS = [
     MaxPool2d(3, 2, 1, return_indices=True),
     AvgPool2d(3, 2, 1, count_include_pad=False),
     AdaptiveAvgPool2d((2, None)),
+    AdaptiveAvgPool2d(1),
     GlobalAvgPool(),
     GlobalMaxPool(),
 ]
@@ -166,6 +167,12 @@ def test_means_with_gaps_leave_out_what_lies_between():
     )
 
 
+def test_the_one_adaptive_mean_of_a_long_axis_is_exact_to_a_few_bits():
+    y = prediction(AdaptiveAvgPool1d(1), np.full((1, 2, 2**16), 0.1, "float32"))
+    assert y.shape == (1, 2, 1)
+    np.testing.assert_allclose(y, 0.1, rtol=8 * np.finfo("float32").eps)
+
+
 def test_a_window_may_have_more_places_than_a_byte_counts():
     x = numbers(1, 2, 20, 20)
     found = outcome(MaxPool2d((20, 17), 1), x)
@@ -187,6 +194,8 @@ REFUSED = [
     (lambda x: MaxPool2d(0)(x), (2, 3, 8, 8), "kernel_size as a whole number of at least 1"),
     (lambda x: MaxPool2d(2, stride=(1, 2, 3))(x), (2, 3, 8, 8), "stride as a whole number of at least 1, or 2"),
     (lambda x: AdaptiveAvgPool2d(0)(x), (2, 3, 8, 8), "output_size as a whole number of at least 1"),
+    (lambda x: AdaptiveAvgPool2d((None, 0))(x), (2, 3, 8, 8), r"AdaptiveAvgPool2d expects .*, got \(None, 0\)"),
+    (lambda x: AdaptiveAvgPool2d((2, None))(x), (2, 3, 8), r"AdaptiveAvgPool2d\(\(2, None\)\) expects"),
     (lambda x: AdaptiveAvgPool1d(2)(x), (2, 3), r"\(batch, channels, width\)"),
     (lambda x: GlobalAvgPool()(x), (2, 3), "with at least one more axis"),
     (lambda x: GlobalMaxPool()(x), (2, 3), "with at least one more axis"),

@@ -33,5 +33,7 @@ def test_large_numbers_stay_finite_and_sum_to_1(axis):
 def test_an_axis_that_is_not_there_is_an_error(layer):
     with pytest.raises(GraphError, match=rf"{layer.__name__}\(axis=2\) expects an axis that 2 axes have, got 2"):
         layer(2)(Input((3, 4)))
+    with pytest.raises(GraphError, match=rf"{layer.__name__}\(axis=1.0\) expects an axis that 2 axes have, got 1.0"):
+        layer(1.0)(Input((3, 4)))
     with pytest.raises(GraphError, match="expects floating-point input"):
         layer()(Input((3, 4), "int32"))

@@ -54,6 +54,11 @@ def test_a_scale_below_1_leaves_places_out():
     np.testing.assert_array_equal(prediction(Upsample(0.5), x), x[..., ::2])
 
 
+def test_a_scale_may_be_a_number_of_numpy():
+    x = Input((1, 1, 4, 6))
+    assert Upsample((np.float32(1.5), np.int64(2)))(x).shape == (1, 1, 6, 12)
+
+
 LAYERS = [Upsample(2), Upsample((2, 3), "bilinear"), PixelShuffle(2), PixelUnshuffle(2)]
 
 
@@ -71,7 +76,9 @@ REFUSED = [
     (lambda x: Upsample(2)(x), (1, 1), "with 1 or 2 or 3 more axes"),
     (lambda x: Upsample((2, 2))(x), (1, 1, 4), "a scale for each of 1 axes"),
     (lambda x: Upsample(-1)(x), (1, 1, 4), "a positive number as scale"),
-    (lambda x: Upsample(0.1)(x), (1, 1, 4), "axes of which something is left"),
+    (lambda x: Upsample(0.1)(x), (1, 1, 4), "axes of which something is left, got one of 4 times 0.1"),
+    (lambda x: Upsample(1e-7, "linear")(x), (1, 1, 4), "axes of which something is left"),
+    (lambda x: Upsample(2, ["nearest"])(x), (1, 1, 4), r"a mode of nearest, .*, got \['nearest'\]"),
     (lambda x: Upsample(2, align_corners=True)(x), (1, 1, 4), "align_corners only where it interpolates"),
     (lambda x: PixelShuffle(2)(x), (1, 6, 4, 4), "channels that 4 divides"),
     (lambda x: PixelShuffle(0)(x), (1, 6, 4, 4), "factor as a whole number of at least 1"),

@@ -11,6 +11,7 @@ import numpy as np
 from fusegrad.expr import Function, clip, function, maximum, minimum, where
 from fusegrad.expr import activations as known
 from fusegrad.ops import Op, dropout, log_softmax
+from fusegrad.ops import prelu as learnt
 from onnx_suite.machine import Machine
 from onnx_suite.node import Node, operator
 
@@ -86,10 +87,13 @@ def swiglu(m: Machine, node: Node, a: Any, b: Any) -> Any:
 
 @operator("PRelu")
 def prelu(m: Machine, node: Node, x: Any, slope: Any) -> Any:
-    """Up to version 6 a slope of one axis belonged to the channels."""
+    """By the op where slopes belong to one axis; up to version 6 those of one axis belonged to the channels."""
     if node.version < 7 and slope.ndim == 1 and x.ndim > 2:
         slope = slope.reshape(-1, *[1] * (x.ndim - 2))
-    return m.applied(known.prelu, x, slope)
+    places = [x.ndim - slope.ndim + axis for axis, extent in enumerate(slope.shape) if extent > 1]
+    if len(places) > 1:
+        return m.applied(known.prelu, x, slope)
+    return m.made(learnt.forward, x, slope.reshape(-1), axis=places[0] if places else 0)
 
 
 @operator("Clip")
@@ -123,9 +127,7 @@ def over_axis(m: Machine, node: Node, op: Op, x: Any) -> Any:
     if node.version < 13:
         axis = node.get("axis", 1) % x.ndim
         return m.made(op, x.reshape(prod(x.shape[:axis]), -1)).reshape(x.shape)
-    axis = node.get("axis", -1)
-    last = m.with_axis(x, axis, -1)
-    return m.with_axis(m.made(op, last), -1, axis)
+    return m.made(op, x, axis=node.get("axis", -1))
 
 
 @operator("Dropout")

@@ -1,4 +1,4 @@
-"""Pad, Resize and Upsample, DepthToSpace and back.
+"""Resize and Upsample.
 
 Where the outputs of a resized axis lie on the input is counted here, in fractions; what is there is interpolated by the
 maps of `ops.axis_map`.
@@ -13,24 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusegrad.ops import pad, pixel_shuffle, resample
+from fusegrad.ops import resample
 from fusegrad.ops.axis_map import AxisMap, interpolation, repeating
 from onnx_suite.machine import Machine
 from onnx_suite.node import Node, operator
 from onnx_suite.shaping import axes_of
-from onnx_suite.windows import paired
-
-
-@operator("Pad")
-def padded(m: Machine, node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = None) -> Any:
-    """Pads and the constant are inputs since version 11, for some of the axes alone since 18."""
-    given = paired(m.whole(node.attributes["pads"] if pads is None else pads))
-    along = axes_of(m, node, axes, x.ndim) or list(range(x.ndim))
-    by_axis = dict(zip(along, given, strict=True))
-    pairs = tuple(by_axis.get(axis, (0, 0)) for axis in range(x.ndim))
-    constant = node.get("value", 0.0) if value is None else m.number(value)
-    shape = [extent + before + behind for extent, (before, behind) in zip(x.shape, pairs, strict=True)]
-    return m.made(pad.forward, x, shape=shape, pads=pairs, mode=node.get("mode", "constant"), value=constant)
 
 
 class Axis(NamedTuple):
@@ -153,26 +140,3 @@ def resampled(m: Machine, x: Any, maps: list[AxisMap]) -> Any:
         raise ValueError("Resize expects samples and channels to stay as they are")
     shape = [len(of_axis.rows) for of_axis in maps]
     return m.made(resample.forward, x, shape=shape, maps=tuple(maps[2:]))
-
-
-@operator("DepthToSpace")
-def depth_to_space(m: Machine, node: Node, x: Any) -> Any:
-    """Offsets are the slower part of the channels in mode DCR, the faster one, as in the layer, in mode CRD."""
-    factor = node.attributes["blocksize"]
-    batch, channels, *extents = x.shape
-    if node.get("mode", "DCR") == "DCR":
-        x = m.with_axis(x.reshape(batch, factor**2, -1, *extents), 1, 2).reshape(x.shape)
-    shape = batch, channels // factor**2, *(extent * factor for extent in extents)
-    return m.made(pixel_shuffle.shuffle, x, shape=shape, factor=factor)
-
-
-@operator("SpaceToDepth")
-def space_to_depth(m: Machine, node: Node, x: Any) -> Any:
-    factor = node.attributes["blocksize"]
-    batch, channels, *fine = x.shape
-    extents = tuple(extent // factor for extent in fine)
-    shape = batch, channels * factor**2, *extents
-    y = m.made(pixel_shuffle.unshuffle, x, shape=shape, factor=factor)
-    if node.get("mode", "DCR") == "CRD":
-        return y
-    return m.with_axis(y.reshape(batch, channels, factor**2, *extents), 2, 1).reshape(shape)

@@ -9,7 +9,7 @@ from checks import Case, Draw
 from ops.draws import marked, size_name
 
 from fusegrad.expr.activations import relu
-from fusegrad.ops import Op, batch_norm, channel_moments, channel_scale, group_norm, last_axes_norm
+from fusegrad.ops import Op, batch_norm, channels, group_norm, last_axes_norm
 
 Size = tuple[int, ...]
 PLANES = (3, 5), (33, 31), (9, 40), (70, 33, 1, 1), (3, 2, 3), (11, 3, 5), (9, 3, 31), (9, 2, 8, 4), (2, 3, 33)
@@ -151,10 +151,10 @@ def rows_cases(
 
 
 CASES: dict[Op, list[Case]] = {
-    channel_moments.moments: moments(),
-    channel_scale.forward(relu): scale_forward(relu),
-    channel_scale.sums(relu): scale_sums(relu, PLANES + WIDE + MANY),
-    channel_scale.backward(relu): scale_backward(relu),
+    channels.moments: moments(),
+    channels.forward(relu): scale_forward(relu),
+    channels.sums(relu): scale_sums(relu, PLANES + WIDE + MANY),
+    channels.backward(relu): scale_backward(relu),
     batch_norm.forward(relu): norm_forward(),
     batch_norm.predict(relu): norm_predict(),
     batch_norm.backward(relu): norm_backward(("mean", "rstd"), {"exchange": None}),

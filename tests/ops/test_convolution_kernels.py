@@ -180,6 +180,21 @@ def test_no_phase_sums_more_taps_than_some_element_has(device):
     assert (len(sweep.phases), sweep.taps, sweep.places) == (4, 1, 25)
 
 
+def test_phases_are_no_more_than_elements_along_an_axis(device):
+    dy, dx = device.empty((1, 2, 1), "float32"), device.empty((1, 2, 6), "float32")
+    sweep = of_gradient(dy, dx, window((1 << 20,), 1 << 20, padding=1 << 19), 1)
+    assert (len(sweep.phases), sweep.taps, sweep.places) == (6, 1, 1)
+
+
+@pytest.mark.parametrize("channels", [2, 12], ids=["threads", "tiles"])
+def test_phases_may_be_more_than_a_grid_has_lines_of_blocks(device, channels):
+    """They are bound only: to run so many blocks takes too long here."""
+    dy, dx = (device.empty((1, channels, extent), "float32") for extent in (1, 70_000))
+    weight = device.empty((channels, channels, 1), "float32")
+    with device.using_stream():
+        kernels.input_gradient(dy, weight, dx, window=window((1,), 70_000), groups=1)
+
+
 @pytest.mark.parametrize("by", [1, 2, 3, 5, 7, 8, 9, 49, 196, 1000, 2**16 + 1, 2**30 + 1, 2**31 - 1])
 def test_division_by_multiplication_is_exact(by):
     number, factor, shift = divisor(by)

@@ -13,7 +13,8 @@ from fusegrad.ops.convolution import products
 from fusegrad.ops.window import Window
 
 pytest.importorskip("numba")
-from fusegrad.ops.convolution import division, fast, generated
+from fusegrad.ops.convolution import fast
+from fusegrad.ops.convolution.fast import division, generated
 
 PRODUCTS = ("correlate", "spread", "weigh")
 

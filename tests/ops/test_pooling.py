@@ -98,6 +98,14 @@ def test_the_number_of_threads_changes_no_bit(evaluator, monkeypatch, tmp_path_f
         np.testing.assert_array_equal(one, three)
 
 
+def test_the_mean_of_a_large_plane_is_exact_to_a_few_bits(tmp_path_factory, monkeypatch):
+    pytest.importorskip("numba", reason="compiles with Numba, the extra `fast`")
+    monkeypatch.setenv("FUSEGRAD_CACHE", str(tmp_path_factory.getbasetemp()))
+    x = np.full((1, 2, 1000, 1000), 0.1, "float32")
+    _, y = run("numba", global_pool.mean, x, np.empty((1, 2), "float32"))
+    np.testing.assert_allclose(y, 0.1, rtol=8 * np.finfo("float32").eps)
+
+
 def test_runs_of_a_map_are_as_few_as_its_pattern_allows():
     pool = Window((3,), (2,), (1,), ((1, 1),))
     (mean,) = window_means(pool, (28,), (14,), True)

@@ -6,14 +6,11 @@ import gzip
 
 import numpy as np
 import pytest
+from mnist_files import idx
 
 from fusegrad import data
 
 CODES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
-
-
-def idx(array, code):
-    return bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 
 @pytest.mark.parametrize("dtype", CODES)

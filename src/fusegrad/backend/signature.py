@@ -94,8 +94,10 @@ def parameter(text: str, known: dict[str, str]) -> Parameter:
     words = re.sub(r"\b(const|__restrict__|__grid_constant__)\b", " ", text.replace("*", " * ")).split()
     name, words = words[-1], words[:-1]
     is_array = "*" in words
-    spelled = " ".join(word for word in words if word != "*")
-    return Parameter(name, element(spelled, known), is_array)
+    dtype = element(" ".join(word for word in words if word != "*"), known)
+    if is_array and dtype == STRUCT:
+        raise ValueError(f"a parameter of a kernel, {name}, points to a struct, which arrays have none of")
+    return Parameter(name, dtype, is_array)
 
 
 def element(spelled: str, known: dict[str, str]) -> str:

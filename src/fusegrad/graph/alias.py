@@ -103,8 +103,8 @@ class Sharing:
 
     def stay_equal(self, index: int, new: Place, place: Place) -> bool:
         """Whether nobody writes into owners of one place while owners of the other, now equal, are still read."""
-        alive = [owner for owner in place.owners if self.last[owner] >= index]
-        return all(self.is_kept_by(index, a, b) and self.is_kept_by(index, b, a) for a in alive for b in new.owners)
+        pairs = ((old, owner) for old in place.owners for owner in new.owners)
+        return all(self.is_kept_by(index, a, b) and self.is_kept_by(index, b, a) for a, b in pairs)
 
     def is_kept_by(self, index: int, reader: Buffer, writer: Buffer) -> bool:
         """Whether what `reader` holds is not changed after this call by writes to `writer`."""
@@ -115,7 +115,7 @@ class Sharing:
         return Counter(self.places.get(buffer) for buffer in call.buffers())[place] == 1
 
     def join(self, new: Place, place: Place) -> None:
-        """Let the owners of `new` move into `place`."""
+        """Let the owners of `new` move into `place`; its list stays short, since all of a deep graph may use it."""
         place.owners = [owner for owner in place.owners if self.last[owner] >= new.first] + new.owners
         place.last = max(place.last, new.last)
         self.places |= dict.fromkeys(new.owners, place)

@@ -13,7 +13,7 @@ from fusegrad.ops.matmul import matmul, matmul_backward
 
 
 def broadcast(layer: Layer, a: Spec, b: Spec) -> Arrays:
-    require(a.is_float and a.dtype == b.dtype, layer, f"two floating-point inputs of dtype {a.dtype}", b)
+    require(a.is_float and a.dtype == b.dtype, layer, "floating-point inputs of one dtype", f"{a} and {b}")
     try:
         return Arrays({"y": Spec(np.broadcast_shapes(a.shape, b.shape), a.dtype)})
     except ValueError:
@@ -68,7 +68,7 @@ class MatMul(Layer):
     forward, backward = matmul, matmul_backward
 
     def plan(self, a: Spec, b: Spec) -> Arrays:
-        require(a.is_float and a.dtype == b.dtype, self, f"two floating-point inputs of dtype {a.dtype}", b)
+        require(a.is_float and a.dtype == b.dtype, self, "floating-point inputs of one dtype", f"{a} and {b}")
         require(len(a.shape) == len(b.shape) > 1, self, f"a second input of {len(a.shape)} axes, 2 or more", b.shape)
         stacked = a.shape[:-2] == b.shape[:-2] and a.shape[-1] == b.shape[-2]
         require(stacked, self, f"a second input (…, {a.shape[-1]}, n) for {a.shape}", b.shape)

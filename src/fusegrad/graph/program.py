@@ -198,7 +198,10 @@ class Program:
         require(self.differentiates, "backward", expected, "an evaluating one")
         bound = self.present()
         require(self.awaits_backward, "backward", "a forward pass before it", "none since the last backward")
-        self.arena.backend.run(bound.adding if accumulate else bound.backward)
+        calls = bound.adding if accumulate else bound.backward
+        self.arena.block.occupy(None)  # what the forward pass left is overwritten from here on
+        self.arena.backend.run(calls)
+        self.arena.block.occupy(self)
         self.awaits_backward = False
 
     def update(self, scale: float = 1.0) -> None:

@@ -33,9 +33,12 @@ class Total(Layer):
         return Arrays({"y": Spec(tuple(shape), x.dtype)}, constants={"axis": axes, "scale": scale})
 
     def axes(self, rank: int) -> tuple[int, ...]:
-        axes = range(rank) if self.axis is None else (self.axis,) if isinstance(self.axis, int) else self.axis
-        require(all(-rank <= axis < rank for axis in axes), self, f"axes that {rank} axes have", self.axis)
-        return tuple(sorted({axis % rank for axis in axes}))
+        if self.axis is None:
+            return tuple(range(rank))
+        axes = self.axis if isinstance(self.axis, tuple | list) else (self.axis,)
+        fits = all(is_whole(axis) and -rank <= axis < rank for axis in axes)
+        require(fits, self, f"axes that {rank} axes have", self.axis)
+        return tuple(sorted({int(axis) % rank for axis in axes}))
 
 
 class Take(Layer):
@@ -51,7 +54,7 @@ class Take(Layer):
     def plan(self, x: Spec) -> Arrays:
         try:
             y = np.broadcast_to(np.empty((), x.dtype), x.shape)[self.index]
-        except (IndexError, TypeError, ValueError) as error:  # the last two of slices alone
+        except (IndexError, TypeError, ValueError) as error:  # x[9], x[1.5:], x[::0]
             raise GraphError(f"{self} expects an index that {x.shape} has, got {self.index}: {error}") from None
         require(y.size > 0, self, "an index that leaves something", self.index)
         return Arrays({"y": Spec(y.shape, x.dtype)}, constants={"index": self.index})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fusegrad import initializers
 from fusegrad.graph import Arrays, Initializer, Param, Spec, require
 from fusegrad.layers.choice import Activation
-from fusegrad.layers.convolving import Convolving, positive
+from fusegrad.layers.convolving import Convolving, divided, positive
 from fusegrad.layers.sliding import Padding, PerAxis, sliding
 from fusegrad.ops import convolution
 
@@ -51,21 +51,19 @@ class Convolution(Convolving):
         name = type(self).__name__
         self.channels = channels = positive(name, "channels", channels)
         self.groups = groups = positive(name, "groups", groups)
-        require(channels % groups == 0, name, f"channels that {groups} groups divide", channels)
+        divided(name, "channels", channels, groups)
         self.sliding = sliding(name, self.rank, kernel_size, stride, padding, dilation)
         self.title = f"{name}({channels}, {kernel_size}"
-        of_group = None if channels_in is None else self.per_group(name, positive(name, "channels_in", channels_in))
+        of_group = None
+        if channels_in is not None:
+            of_group = divided(name, "input channels", positive(name, "channels_in", channels_in), groups)
         self.weight = Param((channels, of_group, *self.sliding.kernel), weight_init or initializers.he_normal())
         self.bias = Param((channels,), bias_init, decay=False) if bias else None
-        self.begin(activation)
-
-    def per_group(self, owner: object, channels_in: int) -> int:
-        require(channels_in % self.groups == 0, owner, f"input channels that {self.groups} groups divide", channels_in)
-        return channels_in // self.groups
+        self.choose(activation)
 
     def plan(self, x: Spec) -> Arrays:
         self.check(x)
-        of_group = self.per_group(self, x.shape[1])
+        of_group = divided(self, "input channels", x.shape[1], self.groups)
         window = self.sliding.window(self, x.shape[2:])
         fits = self.weight.settle((self.channels, of_group, *window.kernel))
         require(fits, self, f"{(self.weight.extents[1] or 0) * self.groups} channels on axis 1", x.shape)

@@ -27,7 +27,7 @@ class Convolving(Layer):
     weight: Param
     title: str
 
-    def begin(self, activation: Activation) -> None:
+    def choose(self, activation: Activation) -> None:
         """Make `activation` the f of this layer."""
         owner = f"{self.title})"
         expected = "an activation, and options by name; it finds channels_in itself"
@@ -64,3 +64,9 @@ def positive(owner: object, name: str, number: int) -> int:
     """`number` as it is; GraphError unless it is a whole one of at least 1."""
     require(is_whole(number) and number > 0, owner, f"a positive whole number as {name}", repr(number))
     return int(number)
+
+
+def divided(owner: object, name: str, channels: int, groups: int) -> int:
+    """Channels of each group; GraphError where they do not come out even."""
+    require(channels % groups == 0, owner, f"{name} that {groups} groups divide", channels)
+    return channels // groups

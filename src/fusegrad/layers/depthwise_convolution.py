@@ -44,7 +44,7 @@ class DepthwiseConvolution(Convolving):
         channels = None if channels_in is None else positive(name, "channels_in", channels_in) * multiplier
         self.weight = Param((channels, 1, *self.sliding.kernel), weight_init or initializers.he_normal())
         self.bias = Param((channels,), bias_init, decay=False) if bias else None
-        self.begin(activation)
+        self.choose(activation)
 
     def plan(self, x: Spec) -> Arrays:
         self.check(x)

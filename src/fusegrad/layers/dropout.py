@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Literal
 
 from fusegrad.graph import Arrays, Layer, Spec, require
@@ -19,8 +20,7 @@ class Dropout(Layer):
     forward, backward, predict = dropout.forward, dropout.backward, elementwise.copy
 
     def __init__(self, rate: float = 0.5) -> None:
-        require(0 <= rate < 1, "Dropout", "0 <= rate < 1", rate)
-        self.rate = rate
+        self.rate = checked_rate("Dropout", rate)
 
     def plan(self, x: Spec) -> Arrays:
         require(x.is_float, self, "floating-point input", x)
@@ -41,8 +41,7 @@ class SpatialDropout(Layer):
     forward, backward, predict = stretch_dropout.forward, stretch_dropout.backward, elementwise.copy
 
     def __init__(self, rate: float = 0.5) -> None:
-        require(0 <= rate < 1, "SpatialDropout", "0 <= rate < 1", rate)
-        self.rate = rate
+        self.rate = checked_rate("SpatialDropout", rate)
 
     def plan(self, x: Spec) -> Arrays:
         require(x.is_float and len(x.shape) > 1, self, "floating-point input (batch, channels, …)", x)
@@ -70,9 +69,8 @@ class StochasticDepth(Layer):
     forward, backward, predict = stretch_dropout.forward, stretch_dropout.backward, elementwise.copy
 
     def __init__(self, rate: float, mode: Literal["row", "batch"] = "row") -> None:
-        require(0 <= rate < 1, "StochasticDepth", "0 <= rate < 1", rate)
         require(mode in ("row", "batch"), "StochasticDepth", 'mode "row" or "batch"', repr(mode))
-        self.rate, self.mode = rate, mode
+        self.rate, self.mode = checked_rate("StochasticDepth", rate), mode
 
     def plan(self, x: Spec) -> Arrays:
         require(x.is_float and len(x.shape) > 0, self, "floating-point input (batch, …)", x)
@@ -81,3 +79,9 @@ class StochasticDepth(Layer):
 
     def __repr__(self) -> str:
         return f'StochasticDepth({self.rate}, "{self.mode}")'
+
+
+def checked_rate(owner: str, rate: float) -> float:
+    """The probability; GraphError for what is none, or leaves nothing."""
+    require(isinstance(rate, Real) and 0 <= rate < 1, owner, "0 <= rate < 1", rate)
+    return rate

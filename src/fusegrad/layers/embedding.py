@@ -7,6 +7,7 @@ from typing import Any
 
 from fusegrad import initializers
 from fusegrad.graph import Arrays, Initializer, Layer, Param, Spec, require
+from fusegrad.graph.spec import is_whole
 from fusegrad.ops import embedding
 
 
@@ -33,14 +34,17 @@ class Embedding(Layer):
         table_init: Initializer | None = None,
         dtype: str = "float32",
     ) -> None:
-        require(count > 0 and width > 0, "Embedding", "a positive count and width", (count, width))
-        require(padding is None or 0 <= padding < count, "Embedding", f"padding in 0 .. {count - 1} or None", padding)
+        whole = all(is_whole(number) and number > 0 for number in (count, width))
+        require(whole, "Embedding", "a positive count and width", (count, width))
+        known = padding is None or (is_whole(padding) and 0 <= padding < count)
+        require(known, "Embedding", f"padding in 0 .. {count - 1} or None", padding)
+        require(dtype in ("float32", "float64"), "Embedding", 'dtype "float32" or "float64"', repr(dtype))
         self.count, self.width, self.padding, self.dtype = count, width, padding, dtype
         init = table_init or initializers.normal(1.0)
         self.table = Param((count, width), init if padding is None else with_row_of_zeros(init, padding))
 
     def plan(self, index: Spec) -> Arrays:
-        require(not index.is_float, self, "integers", index)
+        require(not index.is_float and index.dtype != "bool", self, "integers", index)
         y = Spec((*index.shape, self.width), self.dtype)
         return Arrays({"y": y}, indices={"index": self.count}, constants={"padding": self.padding})
 

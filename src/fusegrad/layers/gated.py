@@ -13,7 +13,7 @@ from fusegrad.expr import function as as_function
 from fusegrad.expr.trace import traced
 from fusegrad.graph import Arrays, GraphError, Layer, Spec, require
 from fusegrad.layers.axes import axis_of
-from fusegrad.ops import gated, maxout
+from fusegrad.ops import gated
 
 GLU_FORMULA = traced(lambda a, b: a * activations.sigmoid(b), name="glu")
 SWIGLU_FORMULA = traced(lambda a, b: activations.silu(a) * b, name="swiglu")
@@ -79,29 +79,3 @@ class ReGLU(Gated):
 
     def __init__(self, axis: int = -1) -> None:
         super().__init__(REGLU_FORMULA, axis)
-
-
-class Maxout(Layer):
-    """Every entry of y along `axis` is the largest of `pieces` neighbouring ones of x.
-
-    y[…, j, …] = max over k < pieces of x[…, j pieces + k, …]; the gradient goes to the first of the largest.
-    Goodfellow et al., 2013, arXiv:1302.4389.  Shapes: x (…, n pieces, …), y (…, n, …).
-    Raises GraphError unless 2 <= pieces <= 255, x is floating point and `pieces` divides the extent of the axis.
-    """
-
-    forward, backward = maxout.forward, maxout.backward
-
-    def __init__(self, pieces: int, axis: int = -1) -> None:
-        require(isinstance(pieces, int) and 2 <= pieces <= 255, "Maxout", "pieces from 2 to 255", pieces)
-        self.pieces, self.axis = pieces, axis
-
-    def plan(self, x: Spec) -> Arrays:
-        axis = axis_of(self, self.axis, x)
-        fits = x.shape[axis] % self.pieces == 0
-        require(fits, self, f"an extent that {self.pieces} divides along axis {axis}", x.shape)
-        y = Spec((*x.shape[:axis], x.shape[axis] // self.pieces, *x.shape[axis + 1 :]), x.dtype)
-        constants = {"pieces": self.pieces, "axis": axis}
-        return Arrays({"y": y}, saved={"which": Spec(y.shape, "uint8")}, constants=constants)
-
-    def __repr__(self) -> str:
-        return f"Maxout({self.pieces}, axis={self.axis})"

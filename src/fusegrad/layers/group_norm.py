@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from copy import copy
+from numbers import Real
 from typing import Self
-
-import numpy as np
 
 from fusegrad import initializers
 from fusegrad.backend.signature import accumulated
@@ -13,6 +12,7 @@ from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
 from fusegrad.expr.functions import composition
 from fusegrad.graph import Arrays, Layer, Param, Spec, require
+from fusegrad.graph.spec import is_whole
 from fusegrad.layers.choice import Activation, chosen
 from fusegrad.ops import group_norm
 
@@ -20,14 +20,14 @@ from fusegrad.ops import group_norm
 class GroupedNorm(Layer):
     """y = f((x - mean) / sqrt(var + eps) weight + bias), with mean and variance over groups of a sample's channels."""
 
-    title: str
-
-    def begin(self, activation: Activation, eps: float, affine: bool) -> None:
-        require(eps > 0, self.title, "eps above 0", eps)
+    def begin(self, owner: str, activation: Activation, eps: float, affine: bool) -> None:
+        expected = "an activation, its channels being those of its first input"
+        require(not is_whole(activation), owner, expected, activation)
+        require(isinstance(eps, Real) and eps > 0, owner, "eps above 0", repr(eps))
         self.eps = eps
         self.weight = Param((None,), initializers.ones, decay=False) if affine else None
         self.bias = Param((None,), initializers.zeros, decay=False) if affine else None
-        self.use(chosen(self.title, activation))
+        self.use(chosen(owner, activation))
 
     def use(self, function: Function) -> None:
         """Make `function` the f of this layer."""
@@ -48,9 +48,6 @@ class GroupedNorm(Layer):
         of_groups = Spec((x.shape[0], groups), accumulated(x.dtype))
         return Arrays({"y": x}, saved={"mean": of_groups, "rstd": of_groups}, constants={"eps": self.eps})
 
-    def __repr__(self) -> str:
-        return self.title if self.function is identity else f"{self.title[:-1]}, {self.function})"
-
 
 class GroupNorm(GroupedNorm):
     """y = f((x - mean) / sqrt(var + eps) weight + bias), with mean and variance over a group of channels of a sample.
@@ -69,15 +66,19 @@ class GroupNorm(GroupedNorm):
     """
 
     def __init__(self, groups: int, activation: Activation = None, *, eps: float = 1e-5, affine: bool = True) -> None:
-        whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
-        require(whole and groups > 0, "GroupNorm", "a positive whole number as groups", repr(groups))
-        self.groups, self.title = int(groups), f"GroupNorm({groups})"
-        self.begin(activation, eps, affine)
+        fits = is_whole(groups) and groups > 0
+        require(fits, "GroupNorm", "a positive whole number as groups", repr(groups))
+        self.groups = int(groups)
+        self.begin("GroupNorm", activation, eps, affine)
 
     def plan(self, x: Spec) -> Arrays:
         require(x.is_float and len(x.shape) > 1, self, "floating-point input (batch, channels, …)", x)
         require(x.shape[1] % self.groups == 0, self, f"channels that {self.groups} groups divide", x.shape[1])
         return self.in_groups(x, self.groups)
+
+    def __repr__(self) -> str:
+        activation = "" if self.function is identity else f", {self.function}"
+        return f"GroupNorm({self.groups}{activation})"
 
 
 class InstanceNorm(GroupedNorm):
@@ -94,10 +95,8 @@ class InstanceNorm(GroupedNorm):
     Raises GraphError unless x is floating point and its channels have two places or more.
     """
 
-    title = "InstanceNorm()"
-
     def __init__(self, activation: Activation = None, *, eps: float = 1e-5, affine: bool = False) -> None:
-        self.begin(activation, eps, affine)
+        self.begin("InstanceNorm", activation, eps, affine)
 
     def plan(self, x: Spec) -> Arrays:
         require(x.is_float and len(x.shape) > 2, self, "floating-point input (batch, channels, *extents)", x)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from numbers import Real
 
 from fusegrad import initializers
 from fusegrad.backend.signature import accumulated
 from fusegrad.graph import Arrays, Layer, Param, Spec, require
+from fusegrad.graph.spec import is_whole
 from fusegrad.ops import last_axes_norm
 
 Normalized = int | tuple[int, ...] | None
@@ -33,7 +34,7 @@ class LayerNorm(Layer):
     def __init__(
         self, normalized_shape: Normalized = None, *, eps: float = 1e-5, affine: bool = True, bias: bool = True
     ) -> None:
-        require(eps > 0, "LayerNorm", "eps above 0", eps)
+        require(isinstance(eps, Real) and eps > 0, "LayerNorm", "eps above 0", repr(eps))
         self.normalized, self.eps = extents("LayerNorm", normalized_shape), eps
         self.weight = Param(self.normalized, initializers.ones, decay=False) if affine else None
         self.bias = Param(self.normalized, initializers.zeros, decay=False) if affine and bias else None
@@ -64,7 +65,7 @@ class RMSNorm(Layer):
     forward, backward = last_axes_norm.rms_norm_forward, last_axes_norm.rms_norm_backward
 
     def __init__(self, normalized_shape: Normalized = None, *, eps: float = 1e-6, affine: bool = True) -> None:
-        require(eps > 0, "RMSNorm", "eps above 0", eps)
+        require(isinstance(eps, Real) and eps > 0, "RMSNorm", "eps above 0", repr(eps))
         self.normalized, self.eps = extents("RMSNorm", normalized_shape), eps
         self.weight = Param(self.normalized, initializers.ones, decay=False) if affine else None
 
@@ -80,9 +81,8 @@ def extents(owner: str, normalized: Normalized) -> Open:
     if normalized is None:
         return (None,)
     found = tuple(normalized) if isinstance(normalized, tuple | list) else (normalized,)
-    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in found)
-    expected = "positive whole numbers as normalized_shape"
-    require(whole and len(found) > 0, owner, expected, repr(normalized))
+    fits = len(found) > 0 and all(is_whole(extent) and extent > 0 for extent in found)
+    require(fits, owner, "positive whole numbers as normalized_shape", repr(normalized))
     return tuple(int(extent) for extent in found)
 
 

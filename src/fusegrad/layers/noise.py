@@ -6,9 +6,11 @@ backend.
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
+from numbers import Real
 
 from fusegrad.graph import Arrays, Layer, Spec, require
+from fusegrad.layers.dropout import checked_rate
 from fusegrad.ops import elementwise, noise
 
 
@@ -21,7 +23,7 @@ class GaussianNoise(Layer):
     forward, backward, predict = noise.plus, elementwise.cast_backward, elementwise.copy
 
     def __init__(self, std: float = 0.1) -> None:
-        require(std >= 0, "GaussianNoise", "std >= 0", std)
+        require(isinstance(std, Real) and 0 <= std < inf, "GaussianNoise", "std >= 0", std)
         self.std = std
 
     def plan(self, x: Spec) -> Arrays:
@@ -42,8 +44,7 @@ class GaussianDropout(Layer):
     forward, backward, predict = noise.times, noise.times_backward, elementwise.copy
 
     def __init__(self, rate: float = 0.5) -> None:
-        require(0 <= rate < 1, "GaussianDropout", "0 <= rate < 1", rate)
-        self.rate = rate
+        self.rate = checked_rate("GaussianDropout", rate)
 
     def plan(self, x: Spec) -> Arrays:
         require(x.is_float, self, "floating-point input", x)

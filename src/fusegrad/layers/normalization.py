@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from numbers import Real
 
 from fusegrad import initializers
 from fusegrad.backend.signature import accumulated
@@ -10,6 +11,7 @@ from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
 from fusegrad.expr.functions import composition
 from fusegrad.graph import Arrays, Layer, Param, Spec, require
+from fusegrad.graph.spec import is_whole
 from fusegrad.layers.choice import Activation, chosen
 from fusegrad.layers.folding import Folded, Folding, Product
 from fusegrad.layers.linear import Linear
@@ -51,8 +53,14 @@ class BatchNorm(Layer):
         exchange: Exchange | None = None,
         channels: int | None = None,
     ) -> None:
-        require(0 <= momentum <= 1, "BatchNorm", "a momentum from 0 to 1", momentum)
-        require(eps > 0, "BatchNorm", "eps above 0", eps)
+        expected = "an activation first; its channels are those of its first input, or `channels=…`"
+        require(not is_whole(activation), "BatchNorm", expected, activation)
+        share = isinstance(momentum, Real) and 0 <= momentum <= 1
+        require(share, "BatchNorm", "a momentum from 0 to 1", repr(momentum))
+        require(isinstance(eps, Real) and eps > 0, "BatchNorm", "eps above 0", repr(eps))
+        require(exchange is None or callable(exchange), "BatchNorm", "a function as exchange", repr(exchange))
+        fits = channels is None or (is_whole(channels) and channels > 0)
+        require(fits, "BatchNorm", "a positive whole number as channels", repr(channels))
         self.momentum, self.eps, self.frozen, self.exchange = momentum, eps, frozen, exchange
         self.weight = Param((channels,), initializers.ones, decay=False) if affine else None
         self.bias = Param((channels,), initializers.zeros, decay=False) if affine else None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fusegrad import initializers
 from fusegrad.graph import Arrays, Initializer, Param, Spec, require
 from fusegrad.layers.choice import Activation
-from fusegrad.layers.convolving import Convolving, positive
+from fusegrad.layers.convolving import Convolving, divided, positive
 from fusegrad.layers.sliding import Padding, PerAxis, per_axis, sliding
 from fusegrad.ops import convolution
 from fusegrad.ops.window import Extents, Window, same
@@ -52,7 +52,7 @@ class TransposedConvolution(Convolving):
         name = type(self).__name__
         self.channels = channels = positive(name, "channels", channels)
         self.groups = groups = positive(name, "groups", groups)
-        require(channels % groups == 0, name, f"channels that {groups} groups divide", channels)
+        of_group = divided(name, "channels", channels, groups)
         self.sliding = sliding(name, self.rank, kernel_size, stride, padding, dilation)
         self.output_padding = per_axis(name, "output_padding", output_padding, self.rank, least=0)
         steps = self.sliding.stride
@@ -62,18 +62,15 @@ class TransposedConvolution(Convolving):
         require(not needless, name, 'no output_padding beside "same"', output_padding)
         self.title = f"{name}({channels}, {kernel_size}"
         if channels_in is not None:
-            self.check_groups(name, positive(name, "channels_in", channels_in))
-        extents = (channels_in, channels // groups, *self.sliding.kernel)
+            divided(name, "input channels", positive(name, "channels_in", channels_in), groups)
+        extents = (channels_in, of_group, *self.sliding.kernel)
         self.weight = Param(extents, weight_init or he(groups, prod(steps)))
         self.bias = Param((channels,), bias_init, decay=False) if bias else None
-        self.begin(activation)
-
-    def check_groups(self, owner: object, channels_in: int) -> None:
-        require(channels_in % self.groups == 0, owner, f"input channels that {self.groups} groups divide", channels_in)
+        self.choose(activation)
 
     def plan(self, x: Spec) -> Arrays:
         self.check(x)
-        self.check_groups(self, x.shape[1])
+        divided(self, "input channels", x.shape[1], self.groups)
         extents, window = self.outcome(x.shape[2:])
         fits = self.weight.settle((x.shape[1], self.channels // self.groups, *window.kernel))
         require(fits, self, f"{self.weight.extents[0]} channels on axis 1", x.shape)

@@ -34,7 +34,7 @@ class Upsample(Layer):
     forward, backward = resample.forward, resample.backward
 
     def __init__(self, scale: Scale, mode: str = "nearest", align_corners: bool = False) -> None:
-        require(mode in MODES, "Upsample", f"a mode of {', '.join(MODES)}", repr(mode))
+        require(isinstance(mode, str) and mode in MODES, "Upsample", f"a mode of {', '.join(MODES)}", repr(mode))
         require(mode != "nearest" or not align_corners, "Upsample", "align_corners only where it interpolates", mode)
         scales = tuple(scale) if isinstance(scale, tuple | list) else (scale,)
         positive = len(scales) > 0 and all(is_positive(number) for number in scales)
@@ -50,12 +50,12 @@ class Upsample(Layer):
         require(len(scales) == rank, self, f"a scale for each of {rank} axes", self.scale)
         maps = tuple(self.of_axis(*pair) for pair in zip(x.shape[2:], scales, strict=True))
         places = tuple(len(axis.rows) for axis in maps)
-        require(0 not in places, self, "axes of which something is left", x)
         return Arrays({"y": Spec((*x.shape[:2], *places), x.dtype)}, constants={"maps": maps})
 
     def of_axis(self, extent: int, scale: float) -> AxisMap:
-        exact = Fraction(scale).limit_denominator(MOST)
+        exact = Fraction(float(scale)).limit_denominator(MOST)
         places = floor(extent * exact)
+        require(places > 0, self, "axes of which something is left", f"one of {extent} times {scale}")
         if self.mode == "nearest":
             return nearest(extent, places, 1 / exact)
         return linear_between_corners(extent, places) if self.align_corners else linear(extent, places, 1 / exact)

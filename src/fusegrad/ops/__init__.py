@@ -1,49 +1,55 @@
 """Operations on arrays: they write into what they are given and know nothing of layers."""
 
-from fusegrad.ops import (
-    arithmetic,
-    batch_norm,
-    bias_activation,
-    broadcast,
-    channel_moments,
-    channel_scale,
-    convolution,
-    counter,
-    cross_entropy,
-    delivery,
-    dropout,
-    elementwise,
-    embedding,
-    gated,
-    gather,
-    global_pool,
-    group_norm,
-    last_axes_norm,
-    layer_norm,
-    linear,
-    log_softmax,
-    loops,
-    loss_scale,
-    max_pool,
-    maxout,
-    mean_loss,
-    noise,
-    norm,
-    pad,
-    pixel_shuffle,
-    prelu,
-    r2,
-    reduction,
-    resample,
-    resident,
-    rms_norm,
-    scoring,
-    shape,
-    stretch_dropout,
-    transpose,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fusegrad.imports import on_demand
 from fusegrad.ops.matmul import column_sums, matmul
 from fusegrad.ops.op import BoundOp, Op, bound_op, op
+
+if TYPE_CHECKING:
+    from fusegrad.ops import (
+        arithmetic,
+        batch_norm,
+        bias_activation,
+        broadcast,
+        channels,
+        convolution,
+        counter,
+        cross_entropy,
+        delivery,
+        dropout,
+        elementwise,
+        embedding,
+        gated,
+        gather,
+        global_pool,
+        group_norm,
+        last_axes_norm,
+        layer_norm,
+        linear,
+        log_softmax,
+        loops,
+        loss_scale,
+        max_pool,
+        maxout,
+        mean_loss,
+        noise,
+        norm,
+        pad,
+        pixel_shuffle,
+        prelu,
+        r2,
+        reduction,
+        resample,
+        resident,
+        rms_norm,
+        scoring,
+        shape,
+        stretch_dropout,
+        transpose,
+    )
 
 __all__ = [
     "BoundOp",
@@ -53,8 +59,7 @@ __all__ = [
     "bias_activation",
     "bound_op",
     "broadcast",
-    "channel_moments",
-    "channel_scale",
+    "channels",
     "column_sums",
     "convolution",
     "counter",
@@ -93,3 +98,6 @@ __all__ = [
     "stretch_dropout",
     "transpose",
 ]
+
+MODULES = [name for name in __all__ if name.islower() and name not in globals()]
+__getattr__ = on_demand(__name__, **dict.fromkeys(MODULES, ()))

@@ -17,10 +17,9 @@ from typing import Any
 
 from fusegrad.expr import Function
 from fusegrad.ops import batch_norm_numbers as numbers
-from fusegrad.ops import channel_scale
-from fusegrad.ops.channel_moments import moments
-from fusegrad.ops.channel_planes import Planes
-from fusegrad.ops.channel_space import Space
+from fusegrad.ops import channels
+from fusegrad.ops.channels.planes import Planes
+from fusegrad.ops.channels.space import Space
 from fusegrad.ops.elementwise import copy
 from fusegrad.ops.loops import bind_loop
 from fusegrad.ops.op import Bound, BoundOp, bound_op, in_turn
@@ -41,7 +40,7 @@ def forward(function: Function) -> BoundOp:
         if planes.count < 2 and exchange is None:
             raise ValueError(f"batch_norm expects more than one element for each channel in training, got {x.shape}")
         squares, scale, shift = (space.of(planes.channels) for _ in range(3))
-        count, calls = space.filled(planes.count), [moments.bound(evaluator, x, mean, squares)]
+        count, calls = space.filled(planes.count), [channels.moments.bound(evaluator, x, mean, squares)]
         if exchange is not None:
             joining, count = joined(evaluator, space, mean, squares, count, exchange)
             calls += joining
@@ -50,11 +49,11 @@ def forward(function: Function) -> BoundOp:
         arrays |= {name: rest[name] for name in ("running_mean", "running_var")}
         arrays |= {name: space.filled(rest[name]) for name in ("eps", "momentum")}
         calls.append(bind_loop(evaluator, numbers.STATISTICS, arrays))
-        calls.append(channel_scale.forward(function).bound(evaluator, x, mean, scale, shift, y))
+        calls.append(channels.forward(function).bound(evaluator, x, mean, scale, shift, y))
         return in_turn(calls)
 
     rest = ("running_mean", "running_var", "momentum", "eps", "exchange")
-    return BoundOp(bind, ("x", "weight", "bias", "y", "mean", "rstd", *rest), channel_scale.forward(function).flops)
+    return BoundOp(bind, ("x", "weight", "bias", "y", "mean", "rstd", *rest), channels.forward(function).flops)
 
 
 def joined(
@@ -85,10 +84,10 @@ def predict(function: Function) -> BoundOp:
         evaluator: str, x: Any, weight: Any, bias: Any, y: Any, running_mean: Any, running_var: Any, eps: float
     ) -> Bound:
         scaling, scale, shift, _ = known(evaluator, running_var, weight, bias, eps)
-        return in_turn([scaling, channel_scale.forward(function).bound(evaluator, x, running_mean, scale, shift, y)])
+        return in_turn([scaling, channels.forward(function).bound(evaluator, x, running_mean, scale, shift, y)])
 
     names = ("x", "weight", "bias", "y", "running_mean", "running_var", "eps")
-    op = BoundOp(bind, names, channel_scale.forward(function).flops)
+    op = BoundOp(bind, names, channels.forward(function).flops)
     op.in_place = {"y": ("x",)}
     return op
 
@@ -121,13 +120,13 @@ def fold(
     may be None; what is folded may be of a half type.
     """
     space = Space(running_var)
-    channels = len(running_var)
-    scale = space.of(channels)
-    of_norm = space.weight_and_bias(gamma, beta, channels)
+    count = len(running_var)
+    scale = space.of(count)
+    of_norm = space.weight_and_bias(gamma, beta, count)
     of_channels = {"gamma": of_norm["weight"], "beta": of_norm["bias"]}
-    of_channels["bias"] = space.weight_and_bias(None, bias, channels)["bias"]
+    of_channels["bias"] = space.weight_and_bias(None, bias, count)["bias"]
     arrays = {"running_mean": running_mean, "running_var": running_var, "scale": scale, "folded_bias": folded_bias}
-    flat = {"weight": weight.reshape(channels, -1), "folded_weight": folded_weight.reshape(channels, -1)}
+    flat = {"weight": weight.reshape(count, -1), "folded_weight": folded_weight.reshape(count, -1)}
     return in_turn(
         [
             bind_loop(evaluator, numbers.FOLDED_BIAS, arrays | of_channels | {"eps": space.filled(eps)}),
@@ -139,7 +138,7 @@ def fold(
 @lru_cache(maxsize=1024)
 def backward(function: Function) -> BoundOp:
     """dx = rstd (g - mean(g) - n mean(g n)), dweight = Σ dh n, dbias = Σ dh, for dh = dy f'(h), g = dh weight."""
-    sums, slope = channel_scale.sums(function), channel_scale.backward(function)
+    sums, slope = channels.sums(function), channels.backward(function)
 
     def bind(
         evaluator: str, dy: Any, x: Any, weight: Any, bias: Any, mean: Any, rstd: Any, exchange: Any, **grads: Any
@@ -173,7 +172,7 @@ def backward(function: Function) -> BoundOp:
 @lru_cache(maxsize=1024)
 def frozen_backward(function: Function) -> BoundOp:
     """dx = dh weight rstd, dweight = Σ dh n, dbias = Σ dh, for dh = dy f'(h) and the running statistics."""
-    sums, slope = channel_scale.sums(function), channel_scale.backward(function)
+    sums, slope = channels.sums(function), channels.backward(function)
 
     def bind(
         evaluator: str,

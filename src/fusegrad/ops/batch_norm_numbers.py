@@ -48,7 +48,7 @@ JOINING = loop(
     "batch_norm_joining", {"center": MEAN_OF_ALL, "squares": SQUARES + OWN * AWAY * AWAY}, count=NUMBER, own=NUMBER
 )
 
-# What `channel_scale.backward` subtracts on account of mean and rstd, which depend on x.
+# What `channels.backward` subtracts on account of mean and rstd, which depend on x.
 SLOPES = loop(
     "batch_norm_slopes",
     {"offset": SCALE * DSHIFT / COUNT, "tilt": SCALE * DSCALE * RSTD * RSTD / COUNT},

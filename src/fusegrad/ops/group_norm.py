@@ -14,13 +14,13 @@ from typing import Any
 from fusegrad.expr import Function, sqrt
 from fusegrad.expr.loop import COLUMN, NUMBER, ROW, loop
 from fusegrad.expr.node import argument
-from fusegrad.ops import channel_scale
-from fusegrad.ops.channel_moments import moments
-from fusegrad.ops.channel_space import Space
+from fusegrad.ops import channels
+from fusegrad.ops.channels.space import Space
 from fusegrad.ops.loops import bind_loop
 from fusegrad.ops.matmul import column_sums
 from fusegrad.ops.op import Bound, BoundOp, in_turn
 from fusegrad.ops.reduction import total
+from fusegrad.ops.thread_space import Wanted, with_space
 
 SQUARES, COUNT, EPS, CENTER, NORMAL = map(argument, ("squares", "count", "eps", "center", "normal"))
 MEAN, RSTD, SCALE, WEIGHT, BIAS = map(argument, ("mean", "rstd", "scale", "weight", "bias"))
@@ -44,9 +44,12 @@ GRADIENTS = ("dx", "dweight", "dbias", "add_dx", "add_dweight", "add_dbias")
 
 
 class Groups:
-    """x seen as one sample whose channels are those of all samples, and the numbers that normalise these."""
+    """x seen as one sample whose channels are those of all samples, and the numbers that normalise these.
 
-    def __init__(self, evaluator: str, x: Any, weight: Any, bias: Any, mean: Any, rstd: Any) -> None:
+    `space` is for four numbers of each channel of each sample.
+    """
+
+    def __init__(self, evaluator: str, x: Any, weight: Any, bias: Any, mean: Any, rstd: Any, space: Any) -> None:
         self.evaluator, self.space = evaluator, Space(mean)
         self.batch, self.channels, self.extents = x.shape[0], x.shape[1], x.shape[2:]
         self.mean, self.rstd = mean.reshape(-1), rstd.reshape(-1)
@@ -54,11 +57,7 @@ class Groups:
         self.by_group = mean.size, self.channels // mean.shape[1]
         self.by_sample = self.batch, self.channels
         self.affine = self.space.weight_and_bias(weight, bias, self.channels)
-        self.center, self.normal, self.scale, self.shift = (self.numbers() for _ in range(4))
-
-    def numbers(self) -> Any:
-        """Space for a number of each channel of each sample."""
-        return self.space.of(self.batch * self.channels)
+        self.center, self.normal, self.scale, self.shift = space
 
     def planes(self, array: Any) -> Any:
         return array.reshape(1, self.batch * self.channels, *self.extents)
@@ -76,22 +75,29 @@ class Groups:
         return [self.loop(SPREADING, self.by_group, **known), self.loop(SCALING, self.by_sample, **scaling)]
 
 
+def numbers(count: int, x: Any, mean: Any) -> Wanted:
+    """Space for so many numbers of each channel of each sample."""
+    return (count, x.shape[0] * x.shape[1]), mean.dtype
+
+
 @lru_cache(maxsize=1024)
 def forward(function: Function) -> BoundOp:
     """y = f(n weight + bias), rstd = 1 / sqrt(mean of (x - mean)² + eps)."""
-    scaled = channel_scale.forward(function)
+    scaled = channels.forward(function)
 
     def bind(evaluator: str, x: Any, weight: Any, bias: Any, y: Any, mean: Any, rstd: Any, eps: float) -> Bound:
-        groups = Groups(evaluator, x, weight, bias, mean, rstd)
-        squares, space = groups.space.of(mean.size), groups.space
-        known = {"squares": squares, "count": space.filled(groups.count), "eps": space.filled(eps)}
-        calls = [
-            moments.bound(evaluator, x.reshape(1, mean.size, -1), groups.mean, squares),
-            bind_loop(evaluator, STATISTICS, {"rstd": groups.rstd, **known}),
-            *groups.spreading(),
-        ]
-        planes = groups.planes(x), groups.center, groups.scale, groups.shift, groups.planes(y)
-        return in_turn([*calls, scaled.bound(evaluator, *planes)])
+        def bind_with(space: Any, squares: Any) -> Bound:
+            groups = Groups(evaluator, x, weight, bias, mean, rstd, space)
+            known = {"squares": squares, "count": groups.space.filled(groups.count), "eps": groups.space.filled(eps)}
+            calls = [
+                channels.moments.bound(evaluator, x.reshape(1, mean.size, -1), groups.mean, squares),
+                bind_loop(evaluator, STATISTICS, {"rstd": groups.rstd, **known}),
+                *groups.spreading(),
+            ]
+            planes = groups.planes(x), groups.center, groups.scale, groups.shift, groups.planes(y)
+            return in_turn([*calls, scaled.bound(evaluator, *planes)])
+
+        return with_space(mean, bind_with, numbers(4, x, mean), ((mean.size,), mean.dtype))
 
     op = BoundOp(bind, ("x", "weight", "bias", "y", "mean", "rstd", "eps"), scaled.flops)
     op.in_place = {"y": ("x",)}
@@ -101,18 +107,22 @@ def forward(function: Function) -> BoundOp:
 @lru_cache(maxsize=1024)
 def backward(function: Function) -> BoundOp:
     """dx = rstd (g - mean(g) - n mean(g n)), dweight = Σ dh n, dbias = Σ dh, for dh = dy f'(h), g = dh weight."""
-    sums, slope = channel_scale.sums(function), channel_scale.backward(function)
+    sums, slope = channels.sums(function), channels.backward(function)
 
     def bind(evaluator: str, dy: Any, x: Any, weight: Any, bias: Any, mean: Any, rstd: Any, **grads: Any) -> Bound:
-        groups = Groups(evaluator, x, weight, bias, mean, rstd)
-        dscale, dshift, offset, tilt = (groups.numbers() for _ in range(4))
-        arrays = groups.planes(dy), groups.planes(x), groups.center, groups.scale, groups.shift
-        calls = [*groups.spreading(), sums.bound(evaluator, *arrays, dscale, dshift)]
-        calls += gradients(groups, dscale, dshift, tilt, grads)
-        if grads["dx"] is not None:
-            calls += slopes(groups, dscale, dshift, offset, tilt)
-            calls.append(slope.bound(evaluator, *arrays, offset, tilt, groups.planes(grads["dx"]), grads["add_dx"]))
-        return in_turn(calls)
+        def bind_with(space: Any, of_groups: Any) -> Bound:
+            groups = Groups(evaluator, x, weight, bias, mean, rstd, space[:4])
+            dscale, dshift, offset, tilt = space[4:]
+            arrays = groups.planes(dy), groups.planes(x), groups.center, groups.scale, groups.shift
+            calls = [*groups.spreading(), sums.bound(evaluator, *arrays, dscale, dshift)]
+            calls += gradients(groups, dscale, dshift, tilt, grads)
+            if grads["dx"] is not None:
+                calls += slopes(groups, dscale, dshift, offset, tilt, of_groups)
+                results = offset, tilt, groups.planes(grads["dx"]), grads["add_dx"]
+                calls.append(slope.bound(evaluator, *arrays, *results))
+            return in_turn(calls)
+
+        return with_space(mean, bind_with, numbers(8, x, mean), ((2, mean.size), mean.dtype))
 
     op = BoundOp(bind, ("dy", "x", "weight", "bias", "mean", "rstd", *GRADIENTS), slope.flops)
     op.in_place = {"dx": ("dy", "x")}
@@ -133,9 +143,9 @@ def gradients(groups: Groups, dscale: Any, dshift: Any, space: Any, grads: dict[
     return calls
 
 
-def slopes(groups: Groups, dscale: Any, dshift: Any, offset: Any, tilt: Any) -> list[Bound]:
-    """What `channel_scale.backward` subtracts on account of mean and rstd, which all elements of a group share."""
-    by_shift, by_scale = (groups.space.of(groups.by_group[0]) for _ in range(2))
+def slopes(groups: Groups, dscale: Any, dshift: Any, offset: Any, tilt: Any, space: Any) -> list[Bound]:
+    """What `channels.backward` subtracts on account of mean and rstd, which all elements of a group share."""
+    by_shift, by_scale = space
     terms = {"scale": groups.scale, "dshift": dshift, "dscale": dscale, "offset": offset, "tilt": tilt}
     calls = [groups.loop(TERMS, groups.by_sample, **terms)]
     for source, target in ((offset, by_shift), (tilt, by_scale)):

@@ -14,8 +14,9 @@ import numpy as np
 
 from fusegrad.ops.grids import THREADS
 from fusegrad.ops.op import Bound, bound_op, in_turn
-from fusegrad.ops.row_blocks import block_like, blocks, put, put_rstd
+from fusegrad.ops.row_blocks import block_shape, blocks, put, put_rstd
 from fusegrad.ops.row_kernels import bind_gradients, fitting, rows_of
+from fusegrad.ops.thread_space import with_space
 
 FILE = "layer_norm.cu"
 
@@ -93,16 +94,21 @@ def backward_residual(
         if gradient is not None and not add
     ]
     options = {
-        "normal": block_like(total),
-        "slope": block_like(total),
         "gamma": gamma,
         "dgamma": dgamma,
         "dbeta": dbeta,
         "add_dx": add_dx,
         "add_dresidual": add_dresidual,
     }
-    parts = blocks(total, dy, dtotal, mean[..., None], rstd[..., None], dx, dresidual)
-    return in_turn([*clearing, *(partial(differentiate, *part, **options) for part in parts)])
+    parts = list(blocks(total, dy, dtotal, mean[..., None], rstd[..., None], dx, dresidual))
+
+    def bind(space: Any) -> Bound:
+        normal, slope = space
+        return in_turn(
+            [*clearing, *(partial(differentiate, *part, normal=normal, slope=slope, **options) for part in parts)]
+        )
+
+    return with_space(total, bind, ((2, *block_shape(total)), total.dtype))
 
 
 def normalise(x: Any, y: Any, mean: Any, rstd: Any, *, gamma: Any, beta: Any, eps: float) -> None:

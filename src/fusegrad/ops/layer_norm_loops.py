@@ -16,9 +16,10 @@ from fusegrad.expr.modules import generated_module
 from fusegrad.expr.numba_loop import LEAST_PER_THREAD
 from fusegrad.expr.numba_text import module_text
 from fusegrad.expr.threads import run_together, shares
-from fusegrad.ops.channel_rows import deviations, total
+from fusegrad.ops.channels.loops import deviations, total
 from fusegrad.ops.op import Bound, in_turn
 from fusegrad.ops.row_blocks import put
+from fusegrad.ops.thread_space import with_space
 
 ROWS, BLOCKS = 64, 16  # that have sums of their own: rows at least, and how many such blocks at most
 
@@ -91,14 +92,17 @@ def bind_backward(
     add_dx, add_dgamma, add_dbeta = adds
     each = max(ROWS, -(-len(x) // BLOCKS))
     blocks = -(-len(x) // each)
-    parts = np.empty((2, blocks, x.shape[1]), x.dtype)
-    arrays = dy, x, weight_like(gamma, x, 1), mean, rstd, dx, add_dx, parts, each
     pieces = shares(blocks, max(1, LEAST_PER_THREAD // (each * x.shape[1])), 1)
-    calls = [together([partial(compiled().backward, *arrays, piece.start, piece.stop) for piece in pieces])]
-    for part, gradient, add in zip(parts, (dgamma, dbeta), (add_dgamma, add_dbeta), strict=True):
-        if gradient is not None:
-            calls.append(partial(put_sum, part, gradient, add))
-    return in_turn(calls)
+
+    def bind(parts: Any) -> Bound:
+        arrays = dy, x, weight_like(gamma, x, 1), mean, rstd, dx, add_dx, parts, each
+        calls = [together([partial(compiled().backward, *arrays, piece.start, piece.stop) for piece in pieces])]
+        for part, gradient, add in zip(parts, (dgamma, dbeta), (add_dgamma, add_dbeta), strict=True):
+            if gradient is not None:
+                calls.append(partial(put_sum, part, gradient, add))
+        return in_turn(calls)
+
+    return with_space(x, bind, ((2, blocks, x.shape[1]), x.dtype))
 
 
 def put_sum(part: Any, gradient: Any, add: bool) -> None:

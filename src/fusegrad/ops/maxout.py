@@ -6,6 +6,7 @@ among its neighbours.  The axis is counted from 0.
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -14,32 +15,45 @@ import numpy as np
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import c_type
 from fusegrad.ops.grids import THREADS
-from fusegrad.ops.op import Bound, op
+from fusegrad.ops.op import Bound, bound_op
 
 
-@op
-def forward(x: Any, y: Any, which: Any, pieces: int, axis: int) -> None:
+@bound_op
+def forward(evaluator: str, x: Any, y: Any, which: Any, pieces: int, axis: int) -> Bound:
     """y = max over k of x[…, j pieces + k, …], and `which` the first k that has it; NaN where one of them is NaN."""
     groups = grouped(x, pieces, axis)
-    y, which = (array.reshape(groups[:, :, 0].shape) for array in (y, which))
-    y[...], which[...] = groups[:, :, 0], 0
-    for k in range(1, pieces):
-        which[groups[:, :, k] > y] = k
-        np.maximum(y, groups[:, :, k], out=y)
+    shape = groups[0].shape
+    return partial(put_largest, groups, y.reshape(shape), which.reshape(shape), np.empty(shape, bool))
 
 
-@op
-def backward(dy: Any, which: Any, dx: Any, pieces: int, axis: int) -> None:
+@bound_op
+def backward(evaluator: str, dy: Any, which: Any, dx: Any, pieces: int, axis: int) -> Bound:
     """dx = dy where `which` says so, 0 elsewhere."""
     groups = grouped(dx, pieces, axis)
-    dy, which = (array.reshape(groups[:, :, 0].shape) for array in (dy, which))
-    for k in range(pieces):
-        groups[:, :, k] = np.where(which == k, dy, 0)
+    shape = groups[0].shape
+    return partial(put_where, groups, dy.reshape(shape), which.reshape(shape), np.empty(shape, bool))
 
 
-def grouped(x: Any, pieces: int, axis: int) -> Any:
-    """x as (before, n, pieces, after)."""
-    return x.reshape(prod(x.shape[:axis]), x.shape[axis] // pieces, pieces, prod(x.shape[axis + 1 :]))
+def grouped(x: Any, pieces: int, axis: int) -> list[Any]:
+    """The first of all neighbours, the second ones, …, each (before, n, after)."""
+    groups = x.reshape(prod(x.shape[:axis]), x.shape[axis] // pieces, pieces, prod(x.shape[axis + 1 :]))
+    return [groups[:, :, k] for k in range(pieces)]
+
+
+def put_largest(groups: list[Any], y: Any, which: Any, larger: Any) -> None:
+    np.copyto(y, groups[0])
+    which.fill(0)
+    for k, group in enumerate(groups[1:], 1):
+        np.greater(group, y, out=larger)
+        np.copyto(which, k, where=larger)
+        np.maximum(y, group, out=y)
+
+
+def put_where(groups: list[Any], dy: Any, which: Any, chosen: Any) -> None:
+    for k, group in enumerate(groups):
+        np.equal(which, k, out=chosen)
+        group.fill(0)
+        np.copyto(group, dy, where=chosen)
 
 
 @forward.cuda

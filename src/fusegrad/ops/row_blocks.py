@@ -20,10 +20,15 @@ def blocks(*arrays: Any) -> Iterator[tuple[Any, ...]]:
         yield tuple(None if array is None else array[start : start + step] for array in flat)
 
 
+def block_shape(x: Any) -> tuple[int, int]:
+    """Of the rows of x that are handled at once."""
+    count, width = rows(x).shape
+    return min(count, max(1, AT_ONCE // width)), width
+
+
 def block_like(x: Any) -> Any:
     """Space for the rows of x that are handled at once."""
-    flat = rows(x)
-    return np.empty_like(flat[: max(1, AT_ONCE // flat.shape[1])])
+    return np.empty(block_shape(x), x.dtype)
 
 
 def put(target: Any, source: Any, add: bool) -> None:

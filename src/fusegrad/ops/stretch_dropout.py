@@ -57,3 +57,6 @@ def launch_backward(dy: Any, mask: Any, dx: Any, rate: float) -> Bound:
 def sizes(x: Any, mask: Any) -> tuple[int, int]:
     """The number of stretches and the elements of one."""
     return mask.size, x.size // max(1, mask.size)
+
+
+forward.in_place, backward.in_place = {"y": ("x",)}, {"dx": ("dy",)}

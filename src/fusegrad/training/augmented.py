@@ -21,6 +21,8 @@ class AugmentedData:
     what is no transformation, and for labels that cannot be mixed.
     """
 
+    takes_time = True
+
     def __init__(self, source: RowData, transformations: Sequence[Any]) -> None:
         check_transformations(transformations, source.y)
         x = source.x

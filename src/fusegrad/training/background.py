@@ -41,8 +41,9 @@ class Background(Iterable[Item]):
 def background(batches: Iterable[Item], ahead: int = 2) -> Iterable[Item]:
     """The same batches in the same order, of which a thread prepares up to `ahead` before they are asked for.
 
-    Can be gone through as often as `batches` can: of an iterator it makes an iterator.  What the thread raises is raised where a batch would have come; who
-    stops early, by `break` or `close`, stops the thread, too.  Raises ValueError for `ahead` below 1.
+    Can be gone through as often as `batches` can: of an iterator it makes an iterator.  What the thread raises is
+    raised where a batch would have come; who stops early, by `break` or `close`, stops the thread, too.  Raises
+    ValueError for `ahead` below 1.
     """
     made = Background(batches, ahead)
     return iter(made) if isinstance(batches, Iterator) else made

@@ -1,12 +1,19 @@
-"""Data for training, public as `fusegrad.data`."""
+"""Data for training, public as `fusegrad.data`; what a script does not use is not loaded."""
 
-from fusegrad.training.augmentation import Crop, Cutout, Draws, Flip, Shift
-from fusegrad.training.background import background
-from fusegrad.training.batches import batches
-from fusegrad.training.idx import read_idx
-from fusegrad.training.mixup import Mixup
-from fusegrad.training.mnist import load_mnist
-from fusegrad.training.sampling import Balanced, class_weights
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fusegrad.imports import on_demand
+
+if TYPE_CHECKING:
+    from fusegrad.training.augmentation import Crop, Cutout, Draws, Flip, Shift
+    from fusegrad.training.background import background
+    from fusegrad.training.batches import batches
+    from fusegrad.training.idx import read_idx
+    from fusegrad.training.mixup import Mixup
+    from fusegrad.training.mnist import load_mnist
+    from fusegrad.training.sampling import Balanced, class_weights
 
 __all__ = [
     "Balanced",
@@ -22,3 +29,14 @@ __all__ = [
     "load_mnist",
     "read_idx",
 ]
+
+__getattr__ = on_demand(
+    "fusegrad.training",
+    augmentation=("Crop", "Cutout", "Draws", "Flip", "Shift"),
+    background=("background",),
+    batches=("batches",),
+    idx=("read_idx",),
+    mixup=("Mixup",),
+    mnist=("load_mnist",),
+    sampling=("Balanced", "class_weights"),
+)

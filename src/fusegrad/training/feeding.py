@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import length_hint
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fusegrad.training.augmented import AugmentedData, with_augmentation
 from fusegrad.training.checks import check_numbers, count_rows
 from fusegrad.training.row_data import Batch, RowData
 from fusegrad.training.structure import Structure, arranged, single
 
+if TYPE_CHECKING:
+    from fusegrad.training.augmented import AugmentedData
+
+NOTHING: Sequence[Any] = ()
 CheckTargets = Callable[[Structure], None]
 
 
 class StreamData:
     """An iterable of batches `(x, y)` or `(x, y, weight)`; each is checked when it comes."""
+
+    takes_time = False
 
     def __init__(self, source: Iterable[Any], dtype: str, check_targets: CheckTargets) -> None:
         if not isinstance(source, Iterable) or hasattr(source, "shape") or isinstance(source, dict | str):
@@ -54,7 +59,7 @@ class StreamData:
         return {"batches": len(self), "rows": 0, "batch_size": 0, "shuffle": False, "drop_last": False}
 
 
-Data = RowData | AugmentedData | StreamData
+Data: TypeAlias = "RowData | AugmentedData | StreamData"
 
 
 def checked_batch(x: Any, y: Any, weight: Any = None, *, dtype: str, check_targets: CheckTargets) -> Batch:
@@ -75,13 +80,17 @@ def as_data(
     dtype: str,
     batch_size: int,
     check_targets: CheckTargets,
-    augment: Sequence[Any] = (),
+    augment: Sequence[Any] = NOTHING,
     **options: Any,
 ) -> Data:
     """Arrays with targets, or an iterable of batches where there is no y."""
     if y is not None:
         data = RowData(x, y, weight, dtype=dtype, batch_size=batch_size, **options)
         check_targets(data.y)
+        if augment is NOTHING:
+            return data
+        from fusegrad.training.augmented import with_augmentation  # here, since few scripts augment
+
         return with_augmentation(data, augment)
     if augment or options.get("sampler") is not None:
         raise ValueError("augment and sampler expect arrays x and y, got an iterable of batches")

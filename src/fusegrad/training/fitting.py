@@ -8,8 +8,6 @@ from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fusegrad.training.augmented import AugmentedData
-from fusegrad.training.background import background
 from fusegrad.training.callback import Callback
 from fusegrad.training.evaluating import evaluate
 from fusegrad.training.feeding import Data
@@ -79,7 +77,11 @@ class Fitting:
     def batches(self, epoch: int, start: int) -> Iterable[Batch]:
         """The batches of an epoch from number `start` on; those that take time to make come from another thread."""
         batches = self.data.batches(epoch, start)
-        return background(batches) if isinstance(self.data, AugmentedData) else batches
+        if not self.data.takes_time:
+            return batches
+        from fusegrad.training.background import background  # here, since few need it
+
+        return background(batches)
 
     def note(self, steps: Steps) -> None:
         """Count what was done, and let callbacks see it."""

@@ -55,6 +55,8 @@ class RowData:
     An epoch has every row once, or those that `sampler` says.  With `dtype`, numbers must be finite in it.
     """
 
+    takes_time = False  # whether batches are worth a thread that makes them
+
     def __init__(
         self,
         x: Any,

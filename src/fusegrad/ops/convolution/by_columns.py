@@ -2,7 +2,7 @@
 
 A block has as many columns as fit BUDGET, so that they stay in a cache, or as many elements as the weight has, which
 every block reads; and at least one row of places of one sample.  A thread has space for one block and a copy of the
-weight, whatever the number of convolutions; what a block needs in it is prepared once.
+weight, which convolutions share (see `space`); what a block needs in it is prepared once.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ SHORTEST_PART = 1024  # of a sum that is shared by several blocks; not measured
 def bind(of: Seen) -> Bound:
     """A thread for every element of y."""
     run = kernel(of.x, FILE, f"direct_correlate<{of.types}>", of.header)
-    grid = of.groups * of.rows * -(-of.columns // THREADS), of.phases
-    sizes = of.rows, of.columns, *of.weight_strides
-    return run.bind(grid, (THREADS,), of.x, of.weight, *of.sweep.arguments, *sizes, *of.arguments)
+    blocks = of.phases * of.groups * of.rows * -(-of.columns // THREADS)
+    sizes = of.rows, of.columns, of.groups, *of.weight_strides
+    return run.bind((blocks,), (THREADS,), of.x, of.weight, *of.sweep.arguments, *sizes, *of.arguments)
 
 
 def bind_gradient(of: Gradient) -> Bound:

@@ -91,7 +91,7 @@ class Seen:
 
     def turned(self) -> tuple[Any, list[Bound]]:
         """The weights as a product takes them, (phases, groups, rows, taps, channels), and what makes them so."""
-        if self.sweep.is_plain and not self.by_input and 1 in (self.sweep.taps, self.channels):
+        if not self.by_input and 1 in (self.sweep.taps, self.channels):
             return self.weight, []
         shape = (self.phases, self.groups, self.rows, self.sweep.taps, self.channels)
         turned = namespace(self.x).empty(shape, self.weight.dtype)

@@ -15,7 +15,7 @@ NBYTES = 5 << 18  # to begin with, so that it seldom grows
 
 
 class Memory(threading.local):
-    """The memory of the calling thread, which grows to what the largest user has asked for."""
+    """The memory of the calling thread, as large as its largest user asked; those before that one keep the smaller."""
 
     def __init__(self) -> None:
         self.bytes: NDArray[Any] = np.empty(NBYTES, np.uint8)

@@ -38,11 +38,6 @@ class Sweep:
     def arguments(self) -> tuple[Any, Any]:
         return self.struct, self.phases
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether there is one phase, which has all taps."""
-        return len(self.phases) == 1
-
 
 def of_windows(x: Any, y: Any, window: Window, groups: int) -> Sweep:
     """How y = x * weight sees x."""
@@ -65,16 +60,20 @@ def of_gradient(dy: Any, dx: Any, window: Window, groups: int) -> Sweep:
         tap_step, gap = stride // common, -(dilation // common)
         most = -(-kernel // tap_step)
         axes.append(axis(-(-extent // stride), most, y_extent, 1, gap, extent, stride, kernel, tap_step))
-        phases.append([phase(first, kernel, stride, dilation, before) for first in range(stride)])
+        firsts = range(max(1, min(stride, extent)))
+        phases.append([phase(first, kernel, stride, dilation, before) for first in firsts])
     return made(dy, dx, groups, axes, phases)
 
 
 def phase(first: int, kernel: int, stride: int, dilation: int, before: int) -> Phase:
     """What the elements of dx that are a stride apart, from the `first` one on, see of dy along an axis."""
-    taps = [tap for tap in range(kernel) if (first + before - tap * dilation) % stride == 0]
-    if not taps:
+    common = gcd(stride, dilation)
+    tap_step, place = stride // common, first + before
+    # The least tap for which the stride divides place - tap · dilation, if it divides that for any.
+    tap = place // common * pow(dilation // common, -1, tap_step) % tap_step
+    if place % common or tap >= kernel:
         return first, 0, 0, 0
-    return first, (first + before - taps[0] * dilation) // stride, taps[0], len(taps)
+    return first, (place - tap * dilation) // stride, tap, len(range(tap, kernel, tap_step))
 
 
 def axis(*values: int) -> dict[str, int]:
@@ -108,6 +107,7 @@ def divisor(by: int) -> tuple[int, int, int]:
 
     (T. Granlund and P. Montgomery, Division by Invariant Integers using Multiplication, 1994.)
     """
-    by = max(1, by)  # nothing is divided by 0: there are no places then
-    shift = max(0, (by - 1).bit_length() - 1)
-    return (by, -(-(1 << 32 + shift) // by), shift) if by > 1 else (1, 0, 0)
+    if by < 2:  # by 1 nothing is computed, and by 0 nothing is divided: then there are no places, or no channels
+        return by, 0, 0
+    shift = (by - 1).bit_length() - 1
+    return by, -(-(1 << 32 + shift) // by), shift

@@ -30,17 +30,16 @@ def bind(of: Seen, tile: Tile | None = None) -> Bound:
     name = f"tensor_correlate<{of.types}, {tile.rows}, {tile.columns}, {tile.stages}>"
     run = kernel(of.x, FILE, name, of.header)
     given = of.x, weight, *of.sweep.arguments, of.rows, of.columns, of.inner, of.groups, *of.arguments
-    grid = blocks(of, tile), of.phases
-    return in_turn([*before, run.bind(grid, (tile.threads,), *given, shared_bytes=tile.shared_bytes)])
+    return in_turn([*before, run.bind((blocks(of, tile),), (tile.threads,), *given, shared_bytes=tile.shared_bytes)])
 
 
 def chosen(of: Seen) -> Tile:
     """Large tiles where they are enough blocks and not mostly empty."""
-    return LARGE if of.rows > SMALL.rows and blocks(of, LARGE) * of.phases >= MULTIPROCESSORS else SMALL
+    return LARGE if of.rows > SMALL.rows and blocks(of, LARGE) >= MULTIPROCESSORS else SMALL
 
 
 def blocks(of: Seen, tile: Tile) -> int:
-    return of.groups * -(-of.rows // tile.rows) * -(-of.columns // tile.columns)
+    return of.phases * of.groups * -(-of.rows // tile.rows) * -(-of.columns // tile.columns)
 
 
 def bind_gradient(of: Gradient) -> Bound:

@@ -23,16 +23,16 @@ def bind(of: Seen, tile: int | None = None) -> Bound:
     run = kernel(of.x, FILE, name, of.header)
     sizes = of.rows, of.columns, of.inner, of.groups
     given = of.x, weight, *of.sweep.arguments, *sizes, *of.arguments
-    return in_turn([*before, run.bind((blocks(of, tile), of.phases), (THREADS,), *given)])
+    return in_turn([*before, run.bind((blocks(of, tile),), (THREADS,), *given)])
 
 
 def chosen(of: Seen) -> int:
     """Large tiles, which read less from memory, where they are enough blocks and not mostly empty."""
-    return LARGE if of.rows > SMALL and blocks(of, LARGE) * of.phases >= MULTIPROCESSORS else SMALL
+    return LARGE if of.rows > SMALL and blocks(of, LARGE) >= MULTIPROCESSORS else SMALL
 
 
 def blocks(of: Seen, tile: int) -> int:
-    return of.groups * -(-of.rows // tile) * -(-of.columns // tile)
+    return of.phases * of.groups * -(-of.rows // tile) * -(-of.columns // tile)
 
 
 def bind_gradient(of: Gradient) -> Bound:

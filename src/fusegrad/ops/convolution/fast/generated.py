@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import platform
 from functools import cache, lru_cache
 from typing import Any
 
@@ -12,11 +13,11 @@ from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
 from fusegrad.expr.loop import Loop, loop
 from fusegrad.expr.node import argument, topological
-from fusegrad.ops.convolution import drivers, multiplying, weighing
-from fusegrad.ops.convolution.vectors import CHUNK, STRETCH
+from fusegrad.ops.convolution.fast import drivers, multiplying, weighing
+from fusegrad.ops.convolution.fast.vectors import CHUNK, STRETCH
 
 MULTIPLY = """
-from fusegrad.ops.convolution import microkernel, transposing  # {stamp}
+from fusegrad.ops.convolution.fast import microkernel, transposing  # {stamp}
 
 CHUNK = {chunk}
 product = microkernel.product({lanes}, {rows}, {columns})
@@ -37,7 +38,7 @@ def activated(line):
 """
 
 WEIGH = """
-from fusegrad.ops.convolution import microkernel, transposing  # {stamp}
+from fusegrad.ops.convolution.fast import microkernel, transposing  # {stamp}
 
 STRETCH = {stretch}
 correlation = microkernel.correlation({lanes}, {rows}, {columns})
@@ -50,14 +51,12 @@ rows_in, zero_vector = transposing.rows_in({lanes}), microkernel.zero_vector({la
 def machine() -> tuple[int, int]:
     """Floats in a vector, and how many vectors there is room for in the registers."""
     require_extra("numba", "fast", "the evaluator numba")
-    from llvmlite.binding import get_host_cpu_features  # type: ignore[import-untyped]  # only who has Numba needs it
+    from llvmlite.binding import get_host_cpu_features  # only who has Numba needs it
 
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        return 4, 32
     features = get_host_cpu_features()
-    if features.get("avx512f"):
-        return 16, 32
-    if features.get("avx"):
-        return 8, 16
-    return 4, 32 if features.get("neon") else 16
+    return (16, 32) if features.get("avx512f") else (8, 16) if features.get("avx") else (4, 16)
 
 
 @lru_cache(maxsize=256)
@@ -96,7 +95,7 @@ def module(operations: set[str], head: str, inner: list[Any], outer: list[Any]) 
 @cache
 def stamp() -> str:
     """A name for the vector code, by which Numba tells what it compiled of another one."""
-    from fusegrad.ops.convolution import llvm, microkernel, transposing  # here, since they need Numba
+    from fusegrad.ops.convolution.fast import llvm, microkernel, transposing  # here, since they need Numba
 
     text = "".join(map(inspect.getsource, (llvm, microkernel, transposing)))
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusegrad.ops.convolution.drivers import clear, fetch_row, fill
-from fusegrad.ops.convolution.vectors import CHUNK, activated, biased, claim, product, put_h, put_y
+from fusegrad.ops.convolution.fast.drivers import clear, fetch_row, fill
+from fusegrad.ops.convolution.fast.vectors import CHUNK, activated, biased, claim, product, put_h, put_y
 
 
 def multiply(

@@ -7,24 +7,21 @@ anew, so that nothing but x is kept.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from fusegrad.expr import Expr, Function
 from fusegrad.expr.loop import NUMBER, loop
 from fusegrad.expr.node import argument, rebuilt
-from fusegrad.ops.channel_kernels import launch_rows, launch_sums_of_channels
-from fusegrad.ops.channel_planes import Planes
+from fusegrad.ops.channels import blocks
+from fusegrad.ops.channels.kernels import launch_rows, launch_sums_of_channels
+from fusegrad.ops.channels.planes import Planes, is_for_numba
 from fusegrad.ops.loops import flops_of
-from fusegrad.ops.op import Bound, BoundOp, in_turn
-from fusegrad.ops.plane_sums import adding
+from fusegrad.ops.op import Bound, BoundOp
 
 X, DY, CENTER, SCALE, SHIFT = map(argument, ("x", "dy", "center", "scale", "shift"))
 OFFSET, TILT = map(argument, ("offset", "tilt"))
 H = (X - CENTER) * SCALE + SHIFT
-NARROW = 8  # places; of smaller planes NumPy makes one array
 NUMBERS = ("center", "scale", "shift", "offset", "tilt")
 
 
@@ -36,7 +33,7 @@ def forward(function: Function) -> BoundOp:
     def bind(evaluator: str, x: Any, center: Any, scale: Any, shift: Any, y: Any) -> Bound:
         planes, numbers = Planes(x), {"center": center, "scale": scale, "shift": shift}
         work = planes.loop(f"channel_scale_{function}", {"y": result}, *numbers)
-        return in_turn(planes.bind(evaluator, work, numbers, {"x": x, "y": y}))
+        return planes.bind(evaluator, work, numbers, {"x": x, "y": y})
 
     def launch(x: Any, center: Any, scale: Any, shift: Any, y: Any) -> Bound:
         return launch_rows(function, "channel_scale_forward", x, x, center, scale, shift, y)
@@ -56,24 +53,12 @@ def sums(function: Function) -> BoundOp:
 
     def bind(evaluator: str, dy: Any, x: Any, center: Any, scale: Any, shift: Any, dscale: Any, dshift: Any) -> Bound:
         planes, numbers = Planes(x), {"center": center, "scale": scale, "shift": shift}
-        if is_for_numba(evaluator, x, planes):
-            from fusegrad.ops import channel_rows  # here, since only who has Numba needs it
+        if is_for_numba(evaluator, x):
+            from fusegrad.ops.channels import loops  # here, since only who has Numba needs it
 
-            return channel_rows.bind_sums(in_row, planes.cube(dy), planes.cube(x), numbers, dscale, dshift)
-        calls: list[Bound] = [partial(target.fill, 0) for target in (dscale, dshift)]
-        blocks = planes.blocks()
-        space = {name: np.empty_like(x[blocks[0]]) for name in terms} if blocks else {}
-        for samples, channels in blocks:
-            block = Planes(x[samples, channels])
-            own = {name: array[: block.batch, : block.channels] for name, array in space.items()}
-            work = block.loop(f"channel_sums_{function}", terms, *numbers)
-            given = {"dy": dy[samples, channels], "x": x[samples, channels], **own}
-            calls += block.bind(evaluator, work, {name: array[channels] for name, array in numbers.items()}, given)
-            calls += [
-                adding(block.cube(own["turned"]), dscale[channels]),
-                adding(block.cube(own["dh"]), dshift[channels]),
-            ]
-        return in_turn(calls)
+            return loops.bind_sums(in_row, planes.cube(dy), planes.cube(x), numbers, dscale, dshift)
+        work = planes.loop(f"channel_sums_{function}", terms, *numbers)
+        return blocks.bind_sums(evaluator, work, {"dy": dy, "x": x}, numbers, {"dh": dshift, "turned": dscale})
 
     def launch(dy: Any, x: Any, center: Any, scale: Any, shift: Any, dscale: Any, dshift: Any) -> Bound:
         return launch_sums_of_channels(function, dy, x, center, scale, shift, dscale, dshift)
@@ -105,7 +90,7 @@ def backward(function: Function) -> BoundOp:
         result = argument("dx") + result if add_dx else result
         numbers = dict(zip(NUMBERS, (center, scale, shift, offset, tilt), strict=True))
         work = planes.loop(f"channel_scale_{function}_backward", {"dx": result}, *NUMBERS)
-        return in_turn(planes.bind(evaluator, work, numbers, {"dy": dy, "x": x, "dx": dx}))
+        return planes.bind(evaluator, work, numbers, {"dy": dy, "x": x, "dx": dx})
 
     def launch(dy: Any, x: Any, add_dx: bool, **arrays: Any) -> Bound:
         given = [arrays[name] for name in (*NUMBERS, "dx")]
@@ -121,8 +106,3 @@ def slope_of(function: Function, h: Expr) -> Expr:
     """f'(h)"""
     (name,) = function.arguments
     return rebuilt(function.slope(name), {argument(name): h})
-
-
-def is_for_numba(evaluator: str, x: Any, planes: Planes) -> bool:
-    """Whether planes are large enough for a loop over each."""
-    return evaluator == "numba" and x.dtype == "float32" and planes.places >= NARROW

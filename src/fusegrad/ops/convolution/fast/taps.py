@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusegrad.ops.convolution.vectors import CHUNK
+from fusegrad.ops.convolution.fast.vectors import CHUNK
 from fusegrad.ops.window import Window
 
 Extents = tuple[int, ...]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba.core import cgutils
 
-from fusegrad.ops.convolution.llvm import (
+from fusegrad.ops.convolution.fast.llvm import (
     BYTE,
     FLOAT,
     INT,

@@ -7,10 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba.core import cgutils
 
-from fusegrad.ops.convolution.llvm import INT, WORD, Values, inlined, load, moved, pick, splat, store, vector, words
+from fusegrad.ops.convolution.fast.llvm import (
+    INT,
+    WORD,
+    Values,
+    inlined,
+    load,
+    moved,
+    pick,
+    splat,
+    store,
+    vector,
+    words,
+)
 
 
 def rows_in(lanes: int) -> Any:

@@ -10,7 +10,7 @@ from fusegrad.backend.cuda import namespace
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import accumulated, c_type
 from fusegrad.expr import Function
-from fusegrad.ops.channel_planes import Planes
+from fusegrad.ops.channels.planes import Planes
 from fusegrad.ops.grids import FILLING, THREADS, WARP, WORTH_A_BLOCK, blocks
 from fusegrad.ops.op import Bound, in_turn
 from fusegrad.ops.reduction import launch_sums

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from fusegrad.ops.convolution.generated import machine
-from fusegrad.ops.convolution.lanes import Lanes
-from fusegrad.ops.convolution.taps import Axis, without_border
+from fusegrad.ops.convolution.fast.generated import machine
+from fusegrad.ops.convolution.fast.lanes import Lanes
+from fusegrad.ops.convolution.fast.taps import Axis, without_border
 
 TILES = {32: {8: 3, 6: 4, 4: 6, 2: 8, 1: 8}, 16: {4: 3, 2: 5, 1: 8}}  # by registers: channels and outputs of a tile
 SLOWER = {1: 1.6, 2: 1.2}  # tiles of few channels, which wait for the cache
@@ -60,6 +60,7 @@ def divided(
         read = first.extent * inner * sizes.groups * sizes.inner
         bytes_needed = 4 * count * (read + kept * sizes.groups * rows * prod(sizes.written[1:]))
         rounds = -(-lanes.blocks // workers)
+        # a grain above 1 is a stride, of whose outputs each sees its share of the taps
         summands = sizes.inner * prod(len(axis.distances) for axis in (first, *rest)) // prod([grain] * rank)
         macs = rows * prod(sizes.written[1:]) * sizes.groups * sizes.outer * (summands + 8)
         cost = rounds * (macs + 8 * read) * (1.0 if bytes_needed <= LARGE else 1.3)

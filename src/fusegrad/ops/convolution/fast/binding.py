@@ -20,11 +20,11 @@ import numpy as np
 from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
 from fusegrad.expr.threads import run_together, thread_count
-from fusegrad.ops.convolution.division import Sizes, divided, plane_size, tile
-from fusegrad.ops.convolution.drivers import Shape
-from fusegrad.ops.convolution.generated import gatherers, multiplier, weigher
-from fusegrad.ops.convolution.lanes import Lanes, padded, whole
-from fusegrad.ops.convolution.taps import (
+from fusegrad.ops.convolution.fast.division import Sizes, divided, plane_size, tile
+from fusegrad.ops.convolution.fast.drivers import Shape
+from fusegrad.ops.convolution.fast.generated import gatherers, multiplier, weigher
+from fusegrad.ops.convolution.fast.lanes import Lanes, padded, whole
+from fusegrad.ops.convolution.fast.taps import (
     Axis,
     distances_of,
     phases,
@@ -32,12 +32,12 @@ from fusegrad.ops.convolution.taps import (
     seen_by_windows,
     strides,
 )
-from fusegrad.ops.convolution.vectors import CHUNK
+from fusegrad.ops.convolution.fast.vectors import CHUNK
 from fusegrad.ops.op import Bound, in_turn
 from fusegrad.ops.window import Window
 
 PARTS = 8  # sums of weight gradients, whatever the number of threads
-LEAST = 1 << 20  # multiplications that are worth a thread
+LEAST = 1 << 21  # multiplications that are worth a thread
 
 
 class Spaces(threading.local):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusegrad.ops.convolution.vectors import fetch, rows_in, zero_vector
+from fusegrad.ops.convolution.fast.vectors import fetch, rows_in, zero_vector
 
 
 class Shape(NamedTuple):
