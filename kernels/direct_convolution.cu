@@ -7,8 +7,8 @@
 constexpr int THREADS = 256;
 
 // y = what finish.cuh makes of weight · windows, one thread for each of its elements: blocks count the places of all
-// samples first, `columns`, THREADS at a time, then rows, then groups, then phases.  The weight of a row, a channel and a
-// tap of a group is at row · weight_row + channel · weight_channel + tap.  The sum is over taps, then channels.
+// samples first, `columns`, THREADS at a time, then rows, then groups, then phases.  The weight of a row, a channel and
+// a tap of a group is at row · weight_row + channel · weight_channel + tap.  The sum is over taps, then channels.
 // Instances: direct_correlate<float, float>, direct_correlate<double, double>, direct_correlate<__half, float>,
 //  direct_correlate<__nv_bfloat16, __nv_bfloat16>
 template <class T, class Y>

@@ -70,3 +70,12 @@ def test_importing_brings_nothing_heavy():
     heavy = {"numba", "typer", "rich", "sklearn", "matplotlib", "cupy", "threadpoolctl"}
     code = f"import sys, fusegrad; print({heavy} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_name_that_is_nearly_there_is_suggested():
+    with pytest.raises(AttributeError, match=r"module 'fusegrad.layers' has no attribute 'BatchNorm2d'; .*BatchNorm"):
+        fg.layers.BatchNorm2d  # noqa: B018
+    with pytest.raises(AttributeError, match=r"module 'fusegrad.training.data' has no attribute 'batch'; .*batches"):
+        fg.data.batch  # noqa: B018
+    with pytest.raises(AttributeError, match=r"module 'fusegrad.ops' has no attribute 'qqq'$"):
+        fg.ops.qqq  # noqa: B018

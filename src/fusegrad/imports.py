@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from fusegrad.errors import perhaps
 
-def on_demand(package: str, **names: Sequence[str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package or module: `names` lists, by module of `package`, what is found there.
 
-    A list that is empty stands for the module itself.
+def on_demand(
+    module: str, public: Sequence[str], names: Mapping[str, Sequence[str]], package: str | None = None
+) -> Callable[[str], Any]:
+    """The `__getattr__` of a module: `names` lists, by module of `package`, what is found there.
+
+    An empty list stands for the module itself.  `package` is the module itself where it is one, and `public` all names
+    that it has, of which the nearest is in the message of the AttributeError for another.
     """
-    places = {name: module for module, own in names.items() for name in own or (module,)}
+    places = {name: place for place, own in names.items() for name in own or (place,)}
 
     def find(name: str) -> Any:
         if name not in places:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = import_module(f"{package}.{places[name]}")
-        return getattr(module, name) if names[places[name]] else module
+            hint = perhaps(name, public)
+            near = hint if hint.startswith("; perhaps") else ""  # of the others there are too many
+            raise AttributeError(f"module {module!r} has no attribute {name!r}{near}")
+        found = import_module(f"{package or module}.{places[name]}")
+        return getattr(found, name) if names[places[name]] else found
 
     return find

@@ -10,7 +10,7 @@ import pytest
 from networks import TwoHeaded
 
 from fusegrad.graph import Arrays, GraphError, Input, Layer, LeastRecentlyUsed, Model, ParamArena, Program, Spec
-from fusegrad.layers import Dropout, Linear, ReLU, Sequential, Tanh
+from fusegrad.layers import BatchNorm, Dropout, Linear, ReLU, Sequential, Tanh
 from fusegrad.optimizers import SGD
 
 
@@ -210,3 +210,20 @@ class Pair(Layer):
 def test_calls_that_do_not_fit_a_layer(call, message):
     with pytest.raises(GraphError, match=re.escape(message)):
         call(Input((3, 4)))
+
+
+def test_the_summary_counts_what_is_learnt():
+    model = Sequential(BatchNorm())
+    model(Input((2, 3)))
+    assert model.summary().splitlines()[-1].split() == ["total", "6"]
+
+
+def test_what_is_trained_is_decided_before_there_is_an_arena():
+    layer = Linear(2, width_in=3)
+    layer.bias.trainable = False
+    arena = ParamArena(layer)
+    assert list(arena.params) == ["weight", "bias"] and not layer.bias.trainable
+    layer.bias.trainable = False
+    with pytest.raises(GraphError, match=r"weight expects trainable=True, .* got False; .* pass train= to the Trainer"):
+        layer.weight.trainable = False
+    assert layer.weight.trainable

@@ -176,3 +176,9 @@ def test_inputs_that_do_not_fit_are_named(layer, value, message):
 def test_settings_that_make_no_sense_are_named(make, message):
     with pytest.raises(GraphError, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", ["same", "valid"])
+def test_padding_is_named_in_letters_of_either_case(name):
+    small, large = (Conv2d(1, 3, padding=padding)(Input((1, 1, 7, 7))).shape for padding in (name, name.upper()))
+    assert small == large

@@ -210,3 +210,11 @@ def test_a_layer_norm_takes_the_width_of_its_first_input_and_no_other():
     layer(Input((2, 4)))
     with pytest.raises(GraphError, match=r"LayerNorm\(\) expects last axes \(4,\), got \(2, 5\)"):
         layer(Input((2, 5)))
+
+
+def test_freezing_is_decided_when_the_layer_is_made():
+    layer = BatchNorm()
+    layer.frozen = False
+    with pytest.raises(GraphError, match=r"BatchNorm.* expects frozen when it is made, `BatchNorm\(frozen=True\)`"):
+        layer.frozen = True
+    assert not layer.frozen and BatchNorm(frozen=True).frozen

@@ -13,8 +13,8 @@ from fusegrad.ops.convolution import products
 from fusegrad.ops.window import Window
 
 pytest.importorskip("numba")
-from fusegrad.ops.convolution import fast
-from fusegrad.ops.convolution.fast import division, generated
+from fusegrad.ops.convolution import fast, space
+from fusegrad.ops.convolution.fast import division, generated, multiplication, running, weight_gradient
 
 PRODUCTS = ("correlate", "spread", "weigh")
 
@@ -49,13 +49,15 @@ def agree(got, expected, summands):
     np.testing.assert_allclose(got, expected, rtol=0, atol=8 * np.finfo(np.float32).eps * np.sqrt(summands) * scale)
 
 
-def check(name, problem, add):
+def check(name, problem, add, before_call=lambda: None):
     window, groups, *shapes = problem
     *read, written = arguments(name, *arrays(*shapes))
     expected = written.astype(np.float64)
     op, options = getattr(products, name), {"window": window, "groups": groups, "add": add}
     op.bound("numpy", *(array.astype(np.float64) for array in read), expected, **options)()
-    op.bound("numba", *read, written, **options)()
+    call = op.bound("numba", *read, written, **options)
+    before_call()
+    call()
     _, weight, y = shapes
     agree(written, expected, y[0] * np.prod(y[2:]) if name == "weigh" else weight[1] * np.prod(weight[2:]) + 8)
 
@@ -69,7 +71,8 @@ def test_products_agree_with_numpy_in_float64(problem, name, add):
 @pytest.mark.parametrize("vector", [(4, 32), (8, 16)])
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_other_widths_of_vector_compute_the_same(name, vector, monkeypatch):
-    monkeypatch.setattr(division, "machine", lambda: vector)
+    for module in (multiplication, weight_gradient):
+        monkeypatch.setattr(module, "machine", lambda: vector)
     window = Window((3, 2), (2, 1), (1, 2), ((1, 1), (2, 1)))
     check(name, (window, 1, (5, 3, 9, 8), (8, 3, 3, 2), (5, 8, *window.outputs((9, 8)))), False)
 
@@ -117,7 +120,7 @@ def test_what_is_not_a_number_stays_where_it_is_seen():
 
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_results_have_the_same_bits_for_any_number_of_threads(name, monkeypatch):
-    monkeypatch.setattr(fast, "LEAST", 1)
+    monkeypatch.setattr(running, "LEAST", 1)
     window = Window((3, 3), (2, 2), (1, 1), ((1, 1), (1, 1)))
     x, weight, y = arrays((40, 8, 9, 9), (8, 8, 3, 3), (40, 8, 5, 5))
     results = []
@@ -128,6 +131,44 @@ def test_results_have_the_same_bits_for_any_number_of_threads(name, monkeypatch)
         getattr(products, name).bound("numba", *read, result, window=window, groups=1)()
         results.append(result)
     assert all(np.array_equal(result, results[0]) for result in results)
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_call_finds_all_space_that_it_needs(name, monkeypatch):
+    monkeypatch.setattr(running, "LEAST", 1)
+    monkeypatch.setenv("FUSEGRAD_THREADS", "2")
+    window = Window((3, 3), (1, 1), (1, 1), ((1, 1), (1, 1)))
+    read = arguments(name, *arrays((40, 64, 9, 30), (8, 64, 3, 3), (40, 8, 9, 30)))
+    call = getattr(products, name).bound("numba", *read, window=window, groups=1)
+    monkeypatch.setattr(space, "lines", lambda nbytes: pytest.fail(f"{nbytes} bytes were made in a call"))
+    call()
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_keep_within_their_space_whatever_is_in_it(name, monkeypatch):
+    behind, guarded = 1024, {}
+
+    class Guarded:
+        def floats(self, count):
+            if self not in guarded:
+                guarded[self] = space.lines(4 * (count + behind)).view(np.float32)
+                guarded[self].fill(np.nan)
+            return guarded[self][:count]
+
+    def guard():
+        for memory in ("memory", "common"):
+            monkeypatch.setattr(running, memory, Guarded())
+
+    window = Window((3, 2), (2, 1), (1, 2), ((4, 1), (2, 1)))
+    check(name, (window, 2, (17, 6, 9, 8), (14, 3, 3, 2), (17, 14, *window.outputs((9, 8)))), False, guard)
+    assert len(guarded) == 2
+    assert all(np.isnan(block[-behind:]).all() for block in guarded.values())
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_windows_may_see_nothing_but_padding(name):
+    window = Window((1, 1), (2, 2), (1, 1), ((1, 0), (1, 0)))
+    check(name, (window, 1, (3, 2, 1, 1), (8, 2, 1, 1), (3, 8, 1, 1)), False)
 
 
 def test_memory_between_the_arrays_is_left_alone():

@@ -42,6 +42,31 @@ def test_draws_are_uniform_and_differ_by_seed_epoch_row_and_number():
         assert not np.isclose(other.uniform(6), many[:9]).any()
 
 
+def test_draws_of_a_second_call_are_others():
+    draw = draws()
+    first, second = draw.uniform(2), draw.uniform(2)
+    assert not np.isclose(first, second).any()
+    np.testing.assert_array_equal(draws().uniform(2), first)
+
+
+def test_a_row_that_comes_several_times_is_changed_anew():
+    sampler = fg.data.Balanced([0] * 59 + [1])
+    rare = [
+        image
+        for images, rows in fg.data.batches(x, np.arange(60), 60, sampler=sampler, augment=[Cutout(3)])
+        for image, row in zip(images, rows, strict=True)
+        if row == 59
+    ]
+    assert len(rare) == 30 and len(np.unique(np.array(rare), axis=0)) > 15
+
+
+def test_after_mixup_one_can_go_on_with_labels():
+    trained = trainer()
+    trained.fit(x, y, batch_size=20, augment=[Mixup(0.4, 5)], validation=(x, y))
+    trained.fit(x, y, batch_size=20)
+    assert trained.history["val_accuracy"][0] > 0 and trained.evaluate(x, y)["loss"] > 0
+
+
 def test_integers_reach_both_ends_alike():
     counts = np.bincount(Draws(np.arange(30_000), 0, 0, 0).integers(0, 2, 1)[:, 0])
     np.testing.assert_allclose(counts, 10_000, rtol=0.03)
@@ -266,6 +291,10 @@ def print_only(images, draws):
         (
             lambda: trainer().fit(x, y, augment=[Flip()], resident=True),
             "resident=True expects arrays x and y as they are, got augment, which works on the host",
+        ),
+        (
+            lambda: list(fg.data.batches(x, x, augment=[Cutout(1), Shift(2)])),
+            "augment moves pixels by Shift(2, 0.0), but not those of y (60, 2, 9, 7)",
         ),
         (lambda: trainer().fit([(x, y)], augment=[Flip()]), "augment and sampler expect arrays x and y"),
     ],

@@ -107,7 +107,6 @@ LATER = {
     "rank": (x[:, :, None], y, "x expects (batch, 5) float32 as in the first batch, got (32, 5, 1) float32"),
     "width": (x[:, :4], y, "x was (batch, 5) float32 in the first batch, now (32, 4) float32"),
     "integers": (x.astype(int), y, "x expects (batch, 5) float32 as in the first batch, got (32, 5) int64"),
-    "soft targets": (x, np.eye(3)[y], "y expects (batch,) int64 as in the first batch, got (32, 3) float32"),
     "several inputs": ((x, x), y, "after the first batch, x expects ['x'], got ['x[0]', 'x[1]']"),
 }
 

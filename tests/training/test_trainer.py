@@ -128,3 +128,16 @@ def test_losses_with_parameters_train_them():
     history = trainer.fit(x, x[:, :1], epochs=10)
     assert "loss.layers.0.weight" in trainer.arena.params
     assert history["loss"][-1] < history["loss"][0]
+
+
+def test_only_what_train_names_is_trained():
+    body, head = layers.Linear(8, "relu"), layers.Linear(3)
+    model = layers.Sequential(body, head)
+    trainer = Trainer(model, losses.CrossEntropy(), optimizers.SGD(0.1), train=head, backend="cpu")
+    trainer.step(x, y)
+    before = model.state_dict()
+    trainer.fit(x, y, accumulate=2)
+    trainer.fit(x, y)
+    after = model.state_dict()
+    changed = [name for name in before if not np.array_equal(before[name], after[name])]
+    assert changed == ["layers.1.weight", "layers.1.bias"]

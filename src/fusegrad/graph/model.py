@@ -79,7 +79,7 @@ class Model(Module):
         write_params(dict(self.named_params()), arrays, strict)
 
     def summary(self) -> str:
-        """One line per layer: path, layer, parameters and their shapes; then the total.
+        """One line per layer: path, layer, number of learnt parameters, shapes; then the total.
 
         A width that no call has settled yet is None, and its parameter is not counted.
         """
@@ -87,7 +87,8 @@ class Model(Module):
         for path, module in self.named_modules():
             if isinstance(module, Layer):
                 params = module.layer_params()
-                count = sum(prod(param.shape) for param in params.values() if param.is_settled)
+                learnt = [param for param in params.values() if param.trainable and param.is_settled]
+                count = sum(prod(param.shape) for param in learnt)
                 shapes = ", ".join(f"{name} {param.extents}" for name, param in params.items())
                 lines.append(f"{path:<32} {module!s:<24} {count:>12,}  {shapes}".rstrip())
                 total += count

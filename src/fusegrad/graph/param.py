@@ -36,12 +36,26 @@ class Param:
     """
 
     def __init__(self, shape: Shape, init: Initializer, *, decay: bool = True, trainable: bool = True) -> None:
-        self.init, self.decay, self.trainable = init, decay, trainable
+        self.init, self.decay, self.is_trainable = init, decay, trainable
         self.data, self.gradient = Buffer(), Buffer()
         self.half = Buffer()  # the copy of `data` that layers in half precision read
         self.name = "this parameter"
         self.arena: Home | None = None
         self.extents = shape
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the parameter is learnt, where a program trains it."""
+        return self.is_trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        if self.arena is not None and trainable != self.is_trainable:
+            raise GraphError(
+                f"{self.name} expects trainable={self.is_trainable}, with which it got its place in an arena, got "
+                f"{trainable}; what is trained belongs to a program: pass train= to the Trainer or Program"
+            )
+        self.is_trainable = trainable
 
     @property
     def is_settled(self) -> bool:

@@ -61,12 +61,22 @@ class BatchNorm(Layer):
         require(exchange is None or callable(exchange), "BatchNorm", "a function as exchange", repr(exchange))
         fits = channels is None or (is_whole(channels) and channels > 0)
         require(fits, "BatchNorm", "a positive whole number as channels", repr(channels))
-        self.momentum, self.eps, self.frozen, self.exchange = momentum, eps, frozen, exchange
+        self.momentum, self.eps, self.is_frozen, self.exchange = momentum, eps, bool(frozen), exchange
         self.weight = Param((channels,), initializers.ones, decay=False) if affine else None
         self.bias = Param((channels,), initializers.zeros, decay=False) if affine else None
         self.running_mean = Param((channels,), initializers.zeros, decay=False, trainable=False)
         self.running_var = Param((channels,), initializers.ones, decay=False, trainable=False)
         self.use(chosen("BatchNorm", activation))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether training passes use the running statistics; decided when the layer is made."""
+        return self.is_frozen
+
+    @frozen.setter
+    def frozen(self, frozen: bool) -> None:
+        expected = "frozen when it is made, `BatchNorm(frozen=True)`, since programs are planned for it"
+        require(frozen == self.is_frozen, self, expected, frozen)
 
     def use(self, function: Function) -> None:
         """Make `function` the f of this layer."""

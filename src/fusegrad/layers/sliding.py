@@ -42,7 +42,7 @@ def sliding(
         per_axis(owner, "kernel_size", kernel_size, rank),
         per_axis(owner, "stride", stride, rank),
         per_axis(owner, "dilation", dilation, rank),
-        "same" if isinstance(padding, str) and padding == "same" else pairs_of(owner, padding, rank),
+        "same" if is_named(padding, "same") else pairs_of(owner, padding, rank),
     )
 
 
@@ -56,7 +56,7 @@ def per_axis(owner: object, name: str, entry: PerAxis, rank: int, least: int = 1
 
 def pairs_of(owner: object, padding: Padding, rank: int) -> Pairs:
     """What lies before and behind each axis."""
-    if isinstance(padding, str) and padding == "valid":
+    if is_named(padding, "valid"):
         return ((0, 0),) * rank
     entries = tuple(padding) if isinstance(padding, tuple | list) else (padding,) * rank
     pairs = tuple(tuple(entry) if isinstance(entry, tuple | list) else (entry, entry) for entry in entries)
@@ -65,6 +65,11 @@ def pairs_of(owner: object, padding: Padding, rank: int) -> Pairs:
     expected = f'padding as "valid", "same", a whole number of at least 0, or {rank} such numbers or (before, behind)'
     require(whole, owner, expected, repr(padding))
     return tuple((int(before), int(behind)) for before, behind in pairs)
+
+
+def is_named(padding: Padding, name: str) -> bool:
+    """Whether padding is given by this name, in letters of either case."""
+    return isinstance(padding, str) and padding.lower() == name
 
 
 def is_whole(number: object) -> bool:

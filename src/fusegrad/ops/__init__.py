@@ -100,4 +100,4 @@ __all__ = [
 ]
 
 MODULES = [name for name in __all__ if name.islower() and name not in globals()]
-__getattr__ = on_demand(__name__, **dict.fromkeys(MODULES, ()))
+__getattr__ = on_demand(__name__, __all__, dict.fromkeys(MODULES, ()))

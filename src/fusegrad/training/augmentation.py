@@ -21,6 +21,8 @@ class Flip:
     Raises ValueError for another axis, and for a probability outside 0 .. 1.
     """
 
+    moves = True
+
     def __init__(self, axis: int = -1, probability: float = 0.5) -> None:
         if axis not in (-2, -1, 2, 3):
             raise ValueError(f"Flip expects axis 2 or 3, or -2 or -1, of (batch, channels, height, width), got {axis}")
@@ -43,6 +45,8 @@ class Crop:
     Raises ValueError for a size that does not fit.
     """
 
+    moves = True
+
     def __init__(self, size: int | tuple[int, int], padding: int = 0, fill: float = 0.0) -> None:
         pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
         self.size = tuple(whole_number(extent, "the size of a Crop", least=1) for extent in pair)
@@ -59,6 +63,8 @@ class Crop:
 
 class Shift:
     """Moves images by up to `pixels` in either direction of both axes; `fill` comes in from outside."""
+
+    moves = True
 
     def __init__(self, pixels: int, fill: float = 0.0) -> None:
         self.pixels, self.fill = whole_number(pixels, "the pixels of a Shift", least=0), fill

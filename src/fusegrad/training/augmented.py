@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fusegrad.training.draws import Draws
 from fusegrad.training.mixup import Mixup
 from fusegrad.training.row_data import Batch, RowData
+from fusegrad.training.structure import leaves
 
 
 class AugmentedData:
@@ -36,15 +37,15 @@ class AugmentedData:
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on."""
-        for rows in self.source.rows_of(epoch, range(start, len(self))):
-            yield self.transformed(rows, epoch, self.transformations)
+        for places in self.source.places_of(epoch, range(start, len(self))):
+            samples = np.arange(self.source.rows)[places] if isinstance(places, slice) else places
+            yield self.transformed(samples, self.source.rows_at(samples, epoch), epoch, self.transformations)
 
-    def transformed(self, rows: Any, epoch: int, transformations: Sequence[Any]) -> Batch:
-        """These rows after the given transformations, the first of all that there are."""
-        numbers = np.arange(self.source.count)[rows] if isinstance(rows, slice) else rows
-        batch = self.source.take(numbers)
+    def transformed(self, samples: Any, rows: Any, epoch: int, transformations: Sequence[Any]) -> Batch:
+        """These rows after the given transformations, the first of all that there are, with the draws of `samples`."""
+        batch = self.source.take(rows)
         for number, transformation in enumerate(transformations):
-            draws = Draws(numbers, self.source.seed, epoch, number)
+            draws = Draws(samples, self.source.seed, epoch, number)
             if isinstance(transformation, Mixup):
                 batch = transformation.mix(batch, draws, self.source.count, self.before(number, epoch))
             else:
@@ -55,14 +56,14 @@ class AugmentedData:
         """What gives samples as they are before the transformation of this number."""
 
         def others(rows: NDArray[np.int64]) -> Batch:
-            return self.transformed(rows, epoch, self.transformations[:number])
+            return self.transformed(rows, rows, epoch, self.transformations[:number])
 
         return others
 
     def examples(self) -> list[Batch]:
         """One batch of each size that an epoch has."""
-        sizes = [batch.size for batch in self.source.examples()]
-        return [self.transformed(slice(0, size), 0, self.transformations) for size in sizes]
+        samples = [np.arange(batch.size) % self.source.count for batch in self.source.examples()]
+        return [self.transformed(rows, rows, 0, self.transformations) for rows in samples]
 
     def in_order(self) -> Iterator[tuple[int, Batch]]:
         """All targets with the images of an example, since only targets are looked at; none where they are mixed."""
@@ -93,6 +94,10 @@ def check_transformations(transformations: Sequence[Any], y: Any) -> None:
         raise ValueError(f"augment expects one Mixup at most, got {len(mixing)}")
     for item in mixing:
         item.check(y)
+    moving = [item for item in transformations if getattr(item, "moves", False)]
+    for label, target in leaves(y, "y").items():
+        if moving and target.ndim > 2:
+            raise ValueError(f"augment moves pixels by {moving[0]}, but not those of {label} {target.shape}")
 
 
 def changed(images: NDArray[Any], draws: Draws, transformation: Any) -> Any:

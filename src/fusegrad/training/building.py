@@ -17,6 +17,7 @@ from fusegrad.graph import (
     Value,
     flatten,
 )
+from fusegrad.graph.demand import Trainable
 from fusegrad.graph.feed import Limit, index_limits
 from fusegrad.training.feeding import Data
 from fusegrad.training.home import Home
@@ -58,11 +59,18 @@ class Network:
     """A model with its losses, and a program for every purpose and shape of batch."""
 
     def __init__(
-        self, model: Module, objective: Objective, optimizer: Optimizer, scores: Scores, home: Home, capture: bool
+        self,
+        model: Module,
+        objective: Objective,
+        optimizer: Optimizer,
+        scores: Scores,
+        home: Home,
+        capture: bool,
+        train: Trainable | None,
     ) -> None:
         self.tracer = Tracer(model, objective, home.dtype)
         self.optimizer, self.paced, self.scores, self.home = optimizer, Paced(optimizer), scores, home
-        self.sums, self.capture = StepSums(scores, home), capture
+        self.sums, self.capture, self.train = StepSums(scores, home), capture, train
         self.example: Batch | None = None
         self.forget()
 
@@ -104,7 +112,8 @@ class Network:
         return Passes(traced, [], self.make_trained(traced))
 
     def make_trained(self, traced: Traced, **options: Any) -> Program:
-        program = Program(traced.batch.arrays(), loss_of(traced), self.home.found(), self.optimizer, **options)
+        arrays, loss, arena = traced.batch.arrays(), loss_of(traced), self.home.found()
+        program = Program(arrays, loss, arena, self.optimizer, train=self.train, **options)
         if self.capture and program.obstacle is None:
             program.capture()
         return program

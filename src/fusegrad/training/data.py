@@ -31,12 +31,16 @@ __all__ = [
 ]
 
 __getattr__ = on_demand(
-    "fusegrad.training",
-    augmentation=("Crop", "Cutout", "Draws", "Flip", "Shift"),
-    background=("background",),
-    batches=("batches",),
-    idx=("read_idx",),
-    mixup=("Mixup",),
-    mnist=("load_mnist",),
-    sampling=("Balanced", "class_weights"),
+    __name__,
+    __all__,
+    {
+        "augmentation": ("Crop", "Cutout", "Draws", "Flip", "Shift"),
+        "background": ("background",),
+        "batches": ("batches",),
+        "idx": ("read_idx",),
+        "mixup": ("Mixup",),
+        "mnist": ("load_mnist",),
+        "sampling": ("Balanced", "class_weights"),
+    },
+    package="fusegrad.training",
 )

@@ -13,24 +13,28 @@ LAST = 2**32 - 64  # the transformation as a coordinate of Philox, below the rou
 
 
 class Draws:
-    """Draws for the samples of a batch: functions of (seed, epoch, row in the data set, number of the transformation).
+    """Draws for the samples of a batch: functions of (seed, epoch, sample, number of the transformation, call).
 
-    So they depend neither on the size of batches, nor on the order of rows, nor on threads.
+    So they depend neither on the size of batches, nor on the order of rows, nor on threads.  `samples` are rows of the
+    data set or, where a sampler takes rows several times, places in its epoch.
     """
 
-    def __init__(self, rows: NDArray[np.int64], seed: int, epoch: int, number: int) -> None:
-        self.rows, self.seed, self.epoch, self.number = rows, seed, epoch, number
+    def __init__(self, samples: NDArray[np.int64], seed: int, epoch: int, number: int) -> None:
+        self.samples, self.seed, self.epoch, self.number = samples, seed, epoch, number
+        self.calls = 0
 
     def uniform(self, count: int) -> NDArray[np.float64]:
-        """`count` numbers in (0, 1) for each sample, (batch, count), the same at every call."""
+        """`count` numbers in (0, 1) for each sample, (batch, count), others at every call."""
         each = -(-count // 4)
-        blocks = (self.rows[:, None] * each + np.arange(each)).reshape(-1).astype("uint64")
-        even, odd = mixed(blocks, LAST - self.number, halves(self.epoch), round_keys(self.seed))
+        blocks = (self.samples[:, None] * each + np.arange(each)).reshape(-1).astype("uint64")
+        step = halves(self.calls << 32 | self.epoch & 0xFFFFFFFF)
+        even, odd = mixed(blocks, LAST - self.number, step, round_keys(self.seed))
+        self.calls += 1
         words: Any = np.empty((len(blocks), 4), "uint32")
         words[:, 0::2], words[:, 1::2] = even.T, odd.T
-        numbers: NDArray[np.float64] = unit(words.reshape(len(self.rows), -1)[:, :count], np.dtype("float64"))
+        numbers: NDArray[np.float64] = unit(words.reshape(len(self.samples), -1)[:, :count], np.dtype("float64"))
         return numbers
 
     def integers(self, least: int, most: int, count: int) -> NDArray[np.int64]:
-        """`count` integers in least .. most for each sample, (batch, count), from the numbers of `uniform`."""
+        """`count` integers in least .. most for each sample, (batch, count), others at every call."""
         return least + np.floor(self.uniform(count) * (most + 1 - least)).astype("int64")

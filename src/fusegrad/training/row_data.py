@@ -108,19 +108,26 @@ class RowData:
 
     def rows_of(self, epoch: int, numbers: range) -> Iterator[Any]:
         """The rows of successive batches of an epoch: their numbers, or slices."""
+        for places in self.places_of(epoch, numbers):
+            yield self.rows_at(places, epoch)
+
+    def places_of(self, epoch: int, numbers: range) -> Iterator[Any]:
+        """Which places of an epoch successive batches have, of those that `rows_at` knows: their numbers, or slices."""
         size = self.batch_size
         slices = [slice(number * size, min((number + 1) * size, self.rows)) for number in numbers]
-        if not slices or not (self.shuffle or self.sampler):
+        if not self.shuffle or not slices:
             yield from slices
             return
         first = slices[0].start
-        order = np.arange(first, slices[-1].stop)
-        if self.shuffle:
-            order = permuted(order, self.rows, self.seed, epoch)
-        if self.sampler is not None:
-            order = self.sampler.at(order, self.seed, epoch)
+        order = permuted(np.arange(first, slices[-1].stop), self.rows, self.seed, epoch)
         for own in slices:
             yield order[own.start - first : own.stop - first]
+
+    def rows_at(self, places: Any, epoch: int) -> Any:
+        """The rows of the data at some places of an epoch: the same numbers, or those that the sampler says."""
+        if self.sampler is None:
+            return places
+        return self.sampler.at(np.arange(self.rows)[places], self.seed, epoch)
 
     def take(self, rows: Any) -> Batch:
         return Batch(picked(self.x, rows), picked(self.y, rows), picked(self.weight, rows))

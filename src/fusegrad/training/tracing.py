@@ -69,13 +69,13 @@ class Tracer:
         return model(*inputs, **named)
 
     def check_alike(self, specs: Batch) -> None:
-        """GraphError where a batch has other inputs than earlier ones, or ones of another rank or kind of number."""
+        """GraphError where a batch has other arrays than earlier ones, or inputs of another rank or kind of number."""
         known, named = self.seen, specs.named()
         for part in ("x", "y"):
             old, new = (sorted(label for label in labels if label.startswith(part)) for labels in (known, named))
             require(not old or not new or old == new, f"after the first batch, {part}", f"{old}", new)
-        for label, spec in named.items():
-            first = known.get(label, spec)
+        for label in leaves(specs.x, "x"):
+            spec, first = named[label], known.get(label, named[label])
             fits = len(spec.shape) == len(first.shape) and spec.is_float == first.is_float
             require(fits, label, f"{batches_like(first)} as in the first batch", spec)
 

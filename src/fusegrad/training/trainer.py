@@ -10,6 +10,7 @@ from os import PathLike
 from typing import Any
 
 from fusegrad.graph import Module, Optimizer, ParamArena, Scalar
+from fusegrad.graph.demand import Trainable
 from fusegrad.graph.precision import PRECISIONS
 from fusegrad.training import checkpoint, evaluating
 from fusegrad.training.building import Network
@@ -47,6 +48,8 @@ class Trainer:
             chose.
         capture: whether steps on a GPU, from the second of each shape on, are launched as one CUDA graph; those of
             layers whose passes are not all made of ops never are.
+        train: the module or parameters to train, such as a new head; default: all.  The others stay as they are (the
+            running statistics of a BatchNorm do unless it is frozen).
 
     The same seed, data, backend and BLAS (with as many threads) give the same bits, also across `save` and `resume`.
     Raises ValueError for an argument that is none of these.
@@ -62,6 +65,7 @@ class Trainer:
         seed: int = 0,
         backend: str | None = None,
         capture: bool = True,
+        train: Trainable | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f'precision expects one of {", ".join(PRECISIONS)}, got "{precision}"')
@@ -70,7 +74,7 @@ class Trainer:
         self.seed = whole_number(seed, "seed", least=0, below=SEEDS)
         self.model, self.optimizer, self.objective, scores = model, optimizer, Objective(loss), Scores(metrics)
         self.home = Home({"": model} | self.objective.modules, precision, self.seed, backend)
-        self.network = Network(model, self.objective, optimizer, scores, self.home, capture)
+        self.network = Network(model, self.objective, optimizer, scores, self.home, capture, train)
         self.history, self.position, self.tally = History(), Position(), Tally(scores.fresh())
         self.best: dict[str, Best] = {}
         self.is_resumed = self.is_fitting = self.stopping = self.is_done = False

@@ -14,7 +14,10 @@ from fusegrad.ops.convolution.fast.vectors import fetch, rows_in, zero_vector
 
 
 class Shape(NamedTuple):
-    """Numbers of a product: `outer` sums of `depth` numbers over `inner` channels, in each of the groups."""
+    """Numbers of a product: `outer` sums of `depth` numbers over `inner` channels, in each of the groups.
+
+    A vector has `lanes` floats and `size` bytes; `panels` of `rows` channels are the sums of a group.
+    """
 
     lanes: int
     size: int
@@ -22,8 +25,10 @@ class Shape(NamedTuple):
     inner: int
     outer: int
     rows: int
+    panels: int
     depth: int
     plane_bytes: int
+    planes_bytes: int
     x_bytes: int
     y_bytes: int
 
@@ -47,7 +52,7 @@ def clear(buffer: Any, shape: Any, table: Any) -> None:
 
 
 def fetch_row(x: Any, number: int, block: int, first: int, shape: Any, table: Any) -> None:
-    """Ask for one of the rows from `first` on, of all channels; `number` counts channels, then rows."""
+    """Ask for one of the rows from `first` on, of all channels; `number` counts rows, then channels."""
     channels = shape.groups * shape.inner
     row, channel = first + number // channels, number % channels
     starts, source = table.starts[block, row].ctypes.data, x.ctypes.data + channel * shape.x_bytes

@@ -46,6 +46,8 @@ fetch = microkernel.fetch({lanes}, False)
 rows_in, zero_vector = transposing.rows_in({lanes}), microkernel.zero_vector({lanes})
 """
 
+FOR_BOTH = [drivers.fill, drivers.clear, drivers.fetch_row]
+
 
 @cache
 def machine() -> tuple[int, int]:
@@ -65,14 +67,15 @@ def multiplier(lanes: int, rows: int, columns: int, function: Function, add: boo
     text, operations = activation(function)
     given = {"stamp": stamp(), "chunk": CHUNK, "lanes": lanes, "rows": rows, "columns": columns}
     head = MULTIPLY.format(**given, add=add, activation=text)
-    return module(operations, head, [drivers.fill, drivers.clear, drivers.fetch_row], [multiplying.multiply]).multiply
+    inner = [*FOR_BOTH, multiplying.rows_coming, multiplying.multiply_panel, multiplying.put_panel]
+    return module(operations, head, inner, [multiplying.multiply]).multiply
 
 
 @lru_cache(maxsize=32)
 def weigher(lanes: int, rows: int, columns: int) -> Any:
     """`weighing.weigh`, compiled."""
     head = WEIGH.format(stamp=stamp(), stretch=STRETCH, lanes=lanes, rows=rows, columns=columns)
-    inner = [drivers.fill, drivers.clear, drivers.fetch_row, weighing.fill_slopes, weighing.weigh_block]
+    inner = [*FOR_BOTH, weighing.fill_slopes, weighing.weigh_tile, weighing.weigh_block]
     return module(set(), head, inner, [weighing.weigh]).weigh
 
 
