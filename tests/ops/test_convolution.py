@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from fusegrad.expr.activations import gelu, identity
 from fusegrad.ops import convolution
-from fusegrad.ops.convolution import by_columns, channels, space
-from fusegrad.ops.convolution.axes import Axis, parts
-from fusegrad.ops.convolution.blocks import evenly
+from fusegrad.ops.convolution import channels, space
+from fusegrad.ops.convolution.in_columns import products as by_columns
+from fusegrad.ops.convolution.in_columns.axes import Axis, parts
+from fusegrad.ops.convolution.in_columns.blocks import evenly
 from fusegrad.ops.window import Window
 
 

@@ -16,8 +16,8 @@ from fusegrad.backend.cuda import CudaBackend
 from fusegrad.backend.emulated import EmulatedBackend
 from fusegrad.expr.activations import gelu, identity, relu
 from fusegrad.ops import convolution
-from fusegrad.ops.convolution import kernels, tensor_tiles, tiles
-from fusegrad.ops.convolution.sweep import divisor, of_gradient
+from fusegrad.ops.convolution.on_gpu import kernels, tensor_tiles, tiles
+from fusegrad.ops.convolution.on_gpu.sweep import divisor, of_gradient
 from fusegrad.ops.gemm import Activated, Drop, Sloped, arithmetic
 from fusegrad.ops.gemm.tensor import LARGE, SMALL
 

@@ -29,7 +29,7 @@ def forward(function: Function, keep_h: bool) -> BoundOp:
         return in_turn([product, *channels.forward_loops(evaluator, function, y if h is None else h, bias, y, h)])
 
     def launch(x: Any, weight: Any, bias: Any, y: Any, *, window: Window, groups: int, h: Any = None) -> Bound:
-        from fusegrad.ops.convolution.kernels import correlation  # here, since a CPU does not need it
+        from fusegrad.ops.convolution.on_gpu import correlation  # here, since a CPU does not need it
         from fusegrad.ops.gemm import Activated
 
         after = Activated(function, bias, h)
@@ -55,7 +55,7 @@ def transposed_forward(function: Function, keep_h: bool) -> BoundOp:
         return in_turn([product, *channels.forward_loops(evaluator, function, y if h is None else h, bias, y, h)])
 
     def launch(x: Any, weight: Any, bias: Any, y: Any, *, window: Window, groups: int, h: Any = None) -> Bound:
-        from fusegrad.ops.convolution.kernels import input_gradient
+        from fusegrad.ops.convolution.on_gpu import input_gradient
         from fusegrad.ops.gemm import Activated
 
         after = Activated(function, bias, h)

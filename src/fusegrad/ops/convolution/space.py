@@ -22,22 +22,27 @@ class Memory(threading.local):
 
     def __init__(self, nbytes: int = 0) -> None:
         self.bytes: NDArray[Any] = lines(nbytes)
+        self.numbers = self.bytes.view(np.float32)
 
     def grow(self, nbytes: int) -> None:
         if len(self.bytes) < nbytes:
-            self.bytes = lines(0)  # let go of one before there is the other
+            self.bytes = self.numbers = lines(0)  # let go of one before there is the other
             self.bytes = lines(nbytes)
+            self.numbers = self.bytes.view(np.float32)
 
     def at_least(self, nbytes: int) -> NDArray[Any]:
         self.grow(nbytes)
         return self.bytes
 
     def floats(self, count: int) -> NDArray[Any]:
-        return self.at_least(4 * count)[: 4 * count].view(np.float32)
+        """All floats that there are, `count` or more."""
+        self.grow(4 * count)
+        return self.numbers
 
 
 def lines(nbytes: int) -> NDArray[Any]:
-    """So many bytes, the first at the beginning of a line."""
+    """So many bytes or more, whole lines."""
+    nbytes = -(-nbytes // LINE) * LINE
     whole = np.empty(nbytes + LINE, np.uint8)
     start = -whole.ctypes.data % LINE
     return whole[start : start + nbytes]

@@ -36,10 +36,10 @@ def bind_weigh(dy: Any, x: Any, dweight: Any, *, window: Window, groups: int, ad
     given = layout.shape(window.size), layout.padded, layout.whole, tables.positions, tables.offsets, tables.spans
 
     def work(shared: Any, own: Any, wanted: Range) -> None:
-        run(*arrays, shared.reshape(parts), tables.cuts, wanted, own, *given)
+        run(*arrays, shared[: prod(parts)].reshape(parts), tables.cuts, wanted, own, *given)
 
     def total(shared: Any) -> None:
-        add_up(shared.reshape(parts), tables.places, add, gradient)
+        add_up(shared[: prod(parts)].reshape(parts), tables.places, add, gradient)
 
     add_up, gradient = gatherers().add_up, dweight.reshape(-1)
     product = Together(work, parts[0], dy.size * dweight[0].size, prod(parts), space_of(layout))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fusegrad.ops.convolution.axes import Axes
-from fusegrad.ops.convolution.columns import Layout
+from fusegrad.ops.convolution.in_columns.axes import Axes
+from fusegrad.ops.convolution.in_columns.columns import Layout
 
 
 @dataclass(frozen=True)

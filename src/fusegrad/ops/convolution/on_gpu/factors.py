@@ -8,7 +8,7 @@ from typing import Any
 from fusegrad.backend.cuda import namespace
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import accumulated, c_type
-from fusegrad.ops.convolution.sweep import Sweep
+from fusegrad.ops.convolution.on_gpu.sweep import Sweep
 from fusegrad.ops.epilogue import epilogue_header, is_identity, keeps
 from fusegrad.ops.gemm.after import Activated, After, Sloped
 from fusegrad.ops.gemm.product import Product

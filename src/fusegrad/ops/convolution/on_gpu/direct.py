@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import c_type
-from fusegrad.ops.convolution.factors import Gradient, Seen
+from fusegrad.ops.convolution.on_gpu.factors import Gradient, Seen
 from fusegrad.ops.grids import FILLING, THREADS
 from fusegrad.ops.op import Bound, in_turn
 from fusegrad.ops.reduction import launch_sums

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from fusegrad.ops.convolution import space
-from fusegrad.ops.convolution.axes import Axes, parts, reading
-from fusegrad.ops.convolution.blocks import Block, blocks
-from fusegrad.ops.convolution.columns import Columns
+from fusegrad.ops.convolution.in_columns.axes import Axes, parts, reading
+from fusegrad.ops.convolution.in_columns.blocks import Block, blocks
+from fusegrad.ops.convolution.in_columns.columns import Columns
 from fusegrad.ops.matmul import matmul
 from fusegrad.ops.op import Bound, in_turn
 from fusegrad.ops.row_blocks import put

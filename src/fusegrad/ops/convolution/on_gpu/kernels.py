@@ -10,9 +10,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from fusegrad.ops.convolution import direct, tensor_tiles, tiles
-from fusegrad.ops.convolution.factors import Gradient, Seen, check_after
-from fusegrad.ops.convolution.sweep import of_gradient, of_windows
+from fusegrad.ops.convolution.on_gpu import direct, tensor_tiles, tiles
+from fusegrad.ops.convolution.on_gpu.factors import Gradient, Seen, check_after
+from fusegrad.ops.convolution.on_gpu.sweep import of_gradient, of_windows
 from fusegrad.ops.gemm import Activated, After, arithmetic
 from fusegrad.ops.op import Bound
 from fusegrad.ops.window import Window

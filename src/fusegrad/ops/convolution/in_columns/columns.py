@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fusegrad.ops.convolution.axes import Axes
+from fusegrad.ops.convolution.in_columns.axes import Axes
 
 Shape = tuple[int, ...]
 

@@ -7,7 +7,7 @@ from typing import Any
 from fusegrad.backend.dtypes import HALVES
 from fusegrad.backend.kernels import kernel
 from fusegrad.backend.signature import c_type
-from fusegrad.ops.convolution.factors import Gradient, Seen
+from fusegrad.ops.convolution.on_gpu.factors import Gradient, Seen
 from fusegrad.ops.gemm.tensor import CAPABILITY, LARGE, SMALL, STEP_BYTES, Tile
 from fusegrad.ops.grids import MULTIPROCESSORS
 from fusegrad.ops.op import Bound, in_turn
