@@ -29,6 +29,7 @@ class Network:
     batch: int
     activation: str  # "relu", or "gelu" with erf
     tolerance: ClassVar[float] = 2e-6  # first losses differ by up to 2e-7; GELU by tanh instead of erf makes 5e-6
+    later: ClassVar[float] = 1e-4  # of the losses after that
 
     def __str__(self):
         return f"{'-'.join(map(str, self.widths))} x {self.batch} {self.activation}"
@@ -43,7 +44,8 @@ class Images:
 
     name: str
     batch: int
-    tolerance: ClassVar[float] = 1e-4  # sums of many terms, in another order everywhere
+    tolerance: ClassVar[float] = 2e-5
+    later: ClassVar[float] = 5e-3  # the first updates of Adam go by signs, also of gradients that are all but 0
 
     def __str__(self):
         return f"{self.name} x {self.batch}"
@@ -68,6 +70,7 @@ class Update:
 
     size: int
     tolerance: ClassVar[float] = 1e-4  # libraries round the numbers of an update differently, by up to 2e-5
+    later: ClassVar[float] = 1e-4
 
     def __str__(self):
         return f"adam {self.size:,}"

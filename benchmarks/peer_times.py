@@ -87,7 +87,7 @@ def check_equal(row, steps):
     for name, result in results.items():
         first, expected = next(iter(results.items()))
         error = np.abs(result - expected) / np.abs(expected[0])
-        if not (error[0] <= row.tolerance and np.all(error <= 1e-4)):
+        if not (error[0] <= row.tolerance and np.all(error <= row.later)):
             raise ValueError(f"{row}: {first} gives {expected.tolist()}, {name} {result.tolist()}")
 
 
