@@ -57,7 +57,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "diabetes": {"mlp": Recipe(perceptron((32, 32), 0.1), epochs=60, batch_size=32, lr=2e-3)},
     "mnist": {
         "lenet": Recipe(lenet, epochs=10, batch_size=32, lr=4e-3, augment=(data.Shift(2),)),
-        "resnet20": Recipe(resnet20, epochs=8, batch_size=64, lr=3e-3, augment=(data.Shift(2),)),
+        "resnet20": Recipe(resnet20, epochs=8, batch_size=64, lr=4e-3, augment=(data.Shift(2),)),
         "mlp": Recipe(perceptron((512, 512), 0.2), epochs=10, batch_size=64, lr=1e-3, sample=(784,)),
     },
 }
