@@ -13,7 +13,7 @@ from fusegrad.graph.bind import Bound
 from fusegrad.graph.feed import Place
 from fusegrad.graph.optimization import OptimizerState
 from fusegrad.graph.scalar import Ring, Scalar
-from fusegrad.graph.spec import require
+from fusegrad.graph.spec import is_whole, require
 from fusegrad.ops import delivery, resident
 
 OWNER = "capture"
@@ -113,10 +113,6 @@ class CapturedSteps:
             advance = resident.advance.bound(evaluator, self.batch, self.epoch, batches=self.batches)
             numbers = delivery.row.bound(evaluator, self.table, self.ring.turn, self.state.device)
         return [*takes, advance, numbers, *bound.step]
-
-
-def is_whole(number: object) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def check_number(what: str, number: int, below: int) -> None:

@@ -11,8 +11,8 @@ from fusegrad.expr.activations import identity
 from fusegrad.expr.functions import composition
 from fusegrad.graph import Arrays, Layer, Param, Spec, require
 from fusegrad.graph.precision import HALF
+from fusegrad.graph.spec import is_whole
 from fusegrad.layers.choice import Activation, chosen
-from fusegrad.layers.sliding import is_whole
 from fusegrad.ops.epilogue import keeps
 from fusegrad.ops.op import BoundOp
 from fusegrad.ops.window import Window

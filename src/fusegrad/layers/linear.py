@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from copy import copy
 
-import numpy as np
-
 from fusegrad import initializers
 from fusegrad.expr import Function
 from fusegrad.expr.activations import identity
 from fusegrad.expr.functions import composition
 from fusegrad.graph import Arrays, Chain, GraphError, Initializer, Layer, Param, Spec, require
 from fusegrad.graph.precision import HALF
+from fusegrad.graph.spec import is_whole
 from fusegrad.layers.choice import Activation, chosen
 from fusegrad.ops import linear
 
@@ -43,8 +42,7 @@ class Linear(Layer):
         weight_init: Initializer | None = None,
         bias_init: Initializer = initializers.zeros,
     ) -> None:
-        whole = isinstance(width, int | np.integer) and not isinstance(width, bool)
-        require(whole and width > 0, "Linear", "a positive whole number as width", repr(width))
+        require(is_whole(width) and width > 0, "Linear", "a positive whole number as width", repr(width))
         self.width = width = int(width)
         self.weight = Param((width, width_in), weight_init or initializers.he_normal())
         self.bias = Param((width,), bias_init, decay=False) if bias else None

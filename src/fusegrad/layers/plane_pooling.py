@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from fusegrad.graph import Arrays, Layer, Spec, require
+from fusegrad.graph.spec import is_whole
 from fusegrad.layers.pooling import require_planes
-from fusegrad.layers.sliding import is_whole
 from fusegrad.ops import global_pool, resample
 from fusegrad.ops.axis_map import adaptive_mean
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from fusegrad.graph import require
+from fusegrad.graph.spec import is_whole
 from fusegrad.ops.window import Extents, Window, same
 
 PerAxis = int | tuple[int, ...]
@@ -70,7 +69,3 @@ def pairs_of(owner: object, padding: Padding, rank: int) -> Pairs:
 def is_named(padding: Padding, name: str) -> bool:
     """Whether padding is given by this name, in letters of either case."""
     return isinstance(padding, str) and padding.lower() == name
-
-
-def is_whole(number: object) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)
